@@ -1,0 +1,106 @@
+"""Attention for packed rows: several dialogues in one row, each attending only to itself.
+
+transformers marks the dialogues' borders with `cu_seq_lens_q`, which its flash-attention back ends read. Those need a
+package that is not installed everywhere; the same kernels lie inside torch (`aten::_flash_attention_forward`). This
+module registers them under the name `gennx_varlen`: no mask is ever built, and no pair of tokens from different
+dialogues is ever computed. Where the kernels cannot run (CPU, float32), each dialogue goes through torch's ordinary
+attention alone. Rows that are not packed take transformers' own sdpa path, unchanged.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+NAME = "gennx_varlen"
+FLASH_HEAD_SIZES = 256  # largest head that torch's kernels take
+
+
+def flash_runs(query: Tensor) -> bool:
+    """Whether torch's variable-length flash kernels take this tensor: CUDA (Ampere or newer), 16-bit, head <= 256."""
+    if not query.is_cuda or query.dtype not in (torch.float16, torch.bfloat16):
+        return False
+    return query.shape[-1] <= FLASH_HEAD_SIZES and torch.cuda.get_device_capability(query.device) >= (8, 0)
+
+
+def flash_varlen(query: Tensor, key: Tensor, value: Tensor, starts: Tensor, longest: int, scale: float, window: int) -> Tensor:
+    """Causal attention inside each dialogue; query (T, H, D), key and value (T, H_kv, D), starts (N + 1,) int32.
+
+    `window` is the number of tokens a token sees, itself included; 0 for all before it.
+    """
+    limits = {"window_size_left": window - 1, "window_size_right": 0} if window else {}
+    output = torch.ops.aten._flash_attention_forward(
+        query, key, value, starts, starts, longest, longest, 0.0, True, False, scale=scale, **limits
+    )[0]
+    return output  # type: ignore[no-any-return]
+
+
+def segment_attention(query: Tensor, key: Tensor, value: Tensor, starts: Tensor, scale: float, window: int) -> Tensor:
+    """The same result as `flash_varlen`, one dialogue after the other; heads first: query (H, T, D), out (H, T, D)."""
+    borders = starts.tolist()
+    outputs = []
+    for start, end in zip(borders, borders[1:], strict=False):
+        q, k, v = (tensor[None, :, start:end] for tensor in (query, key, value))
+        mask = None
+        if window and end - start > window:
+            rows = torch.arange(end - start, device=query.device)
+            apart = rows[:, None] - rows[None, :]
+            mask = (apart >= 0) & (apart < window)
+        outputs.append(
+            scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=True)[0]
+        )
+    return torch.cat(outputs, dim=1)
+
+
+def varlen_attention(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """transformers' attention interface: query (B, H, T, D) to output (B, T, H, D).
+
+    Packed rows come with B = 1 and `cu_seq_lens_q`; everything else goes to transformers' sdpa attention.
+    """
+    starts = kwargs.get("cu_seq_lens_q")
+    if starts is None:
+        output, _ = sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
+        )
+        return output, None
+    if query.shape[0] != 1 or dropout:
+        raise ValueError("packed rows come as one row, without attention dropout")
+    scale = scaling if scaling is not None else query.shape[-1] ** -0.5
+    window = int(kwargs.get("sliding_window") or 0)
+    if flash_runs(query):
+        q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
+        return flash_varlen(q, k, v, starts, int(kwargs["max_length_q"]), scale, window)[None], None
+    packed = segment_attention(query[0], key[0], value[0], starts, scale, window)
+    return packed.transpose(0, 1)[None].contiguous(), None
+
+
+def varlen_mask(*args: Any, **kwargs: Any) -> Tensor | None:
+    """No mask for packed rows, whose borders are in `cu_seq_lens_q`; sdpa's mask for everything else.
+
+    transformers forbids the causal shortcut exactly when it sees packed positions in a row without a padding mask.
+    """
+    if kwargs.get("attention_mask") is None and kwargs.get("allow_is_causal_skip") is False:
+        return None
+    return sdpa_mask(*args, **kwargs)  # type: ignore[no-any-return]
+
+
+def register() -> str:
+    """Make `gennx_varlen` known to transformers; returns the name for `attn_implementation`."""
+    AttentionInterface.register(NAME, varlen_attention)
+    AttentionMaskInterface.register(NAME, varlen_mask)
+    return NAME
