@@ -1,229 +1,385 @@
-"""Check a finished request against the call it stands for, knowing only the text and the catalogue.
+"""Confirm that every leaf of a call is said in the finished text, or follows by a stated rule.
 
-Independent of the renderer: it finds numbers, ranges, names and role words in the text by itself, and asks for each
-leaf of the arguments whether the text says it, or a stated rule supplies it. It never repairs.
+Independent of whatever made the text: it sees the text, the call, the catalogue and the words of the endpoint, nothing else.
+The harvester uses the same eye to find where a value is said.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from decimal import Decimal
 from typing import Any
 
-from gennx.generators.leaves import Leaf, call_leaves
-from gennx.generators.phrasings import Folder, Library
-from gennx.generators.saying import follows_places
-from gennx.generators.words import role_key
+from gennx.generators.leaves import NUMBERED, Leaf, call_leaves, elements
+from gennx.generators.lexicon import Lexicon, Phrase
+from gennx.generators.reading import Number, Reading, Run, expansions, read
+from gennx.generators.units import factor_to
 from gennx.schemas.catalogue import Tool
 
-_NUMBER = re.compile(
-    r"(?<![\d.])(?P<sign>[-+−–]?)(?P<num>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d+|\.\d+)"
-    r"(?:(?:\s?[x×]\s?10\^?|[eE])(?P<exp>[-+]?\d+)(?!\d))?(?!\d)"
-    r"(?P<space>\s?)(?P<unit>kN·s/m|kN·m/rad|kN·m|kN\.m|kN-m|kNm|kN/m[23²³]?|kN|N/mm[2²]?|N/m[23]?|N|MPa|GPa|kPa|tonf|kgf|"
-    r"mm[234²³]?|cm[234²³]?|m/s[2²]?|m[2346²³]?|t/m[3³]|ton|t|%|°C|℃|/℃|°|도|degrees|deg|sec|s|초|Hz|일|days|시간|hours)?"
+CASE_SUFFIX = re.compile(r"\((ST|CB|CS|RS|MV|TH|PO|SM)(:\w+)?\)$")
+ID_RANGE = re.compile(r"(\d+)\s?to\s?(\d+)(?:\s?by\s?(\d+))?")
+DOWN = re.compile(
+    r"아래|하향|연직|중력|밑으로|내려|압축|흡입|부압|음의|마이너스|반대|인장|하강|침하|줄|낮|지하|좌|왼|서쪽|남쪽|냉각|강하|영하|빠|감소|뒤|후방|"
+    r"down|gravity|negative|minus|below|suction|uplift|compress|tension|opposite|against|lower|drop|settle|cool|fall|south|west|left|"
+    r"back|reverse|under|hang|hung|weigh|dead load|pull|매달|걸려|무게|눌러|누르|누름|처짐|자중|inward|outward|away|sink|\(-\)|−|(?<!\d)-\s?[XYZxyz]|[XYZxyz]\s?\(?-",
+    re.I,
 )
-# unit -> factor that takes the written number to the model's kN, m, degC, s
-UNIT_FACTOR = {
-    "mm": 1e-3, "cm": 1e-2, "m": 1.0, "mm2": 1e-6, "mm²": 1e-6, "cm2": 1e-4, "cm²": 1e-4, "m2": 1.0, "m²": 1.0,
-    "mm3": 1e-9, "mm³": 1e-9, "cm3": 1e-6, "cm³": 1e-6, "m3": 1.0, "m³": 1.0, "mm4": 1e-12, "cm4": 1e-8, "m4": 1.0,
-    "m6": 1.0, "kN": 1.0, "N": 1e-3, "tonf": 9.80665, "kgf": 9.80665e-3, "MPa": 1e3, "GPa": 1e6, "kPa": 1.0,
-    "N/mm2": 1e3, "N/mm²": 1e3, "N/mm": 1.0, "N/m": 1e-3, "N/m2": 1e-3, "N/m3": 1e-3, "%": 1.0,
-}  # fmt: skip
-_RANGES = (
-    re.compile(r"(\d+)\s?(?:번|호)?\s?(?:~|–|-|부터|에서|to|through|thru)\s?(\d+)(?:\D{0,4}까지)?(?P<tail>.{0,14})"),
-    re.compile(r"(\d+)\s?(?:번|호)?\s?(?:부터|에서)\s?(?P<step>\d+)씩\s?(\d+)"),
+NEGATIVE = re.compile(
+    r"안\s|않|없|끄|꺼|끔|오프|해제|말고|빼|제외|무시|미[가-힣]|아니|생략|불필요|비[가-힣]|말아|끊|못|X(?![a-z])|\boff\b|\bno\b|\bnot\b|n't|without|exclud|ignor|"
+    r"disable|\bfalse\b|omit|skip|turn(?:ed)? off|unchecked|leave out|drop|neither|\bnone\b|instead|non-?",
+    re.I,
 )
-_STEP = re.compile(r"\(?(\d+)\s?(?:간격|칸)|(?:by|in steps of) (\d+)")
-_NEGATION = re.compile(
-    r"^.{0,14}?(안 함|안함|미적용|미사용|끔|끄고|해제|제외|아니오|없음|없이|\boff\b|\bno\b|disabled|\bfalse\b|\bnot\b)", re.S | re.I
-)
-_NEGATION_BEFORE = re.compile(r"(?:\bno|without|not|disable)\s*$", re.I)
-_DOWN = re.compile(r"아래|하향|연직|중력|밑으로|누르|압축|음의|마이너스|반대|down|gravity|negative|minus|compress|suction|uplift|-[XYZxyz]\b|−")
+EMPTY_WORDS = ("없음", "없이", "없는", "없고", "없", "빈", "비우", "비워", "none", "no ", "blank", "empty", "without", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Words that say a leaf: where they stand and how they say it (number, run, phrase, text, switch, follows)."""
+
+    start: int
+    end: int
+    how: str
+    detail: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ungrounded:
-    """A leaf that the text does not say."""
+    """A leaf that nothing in the text says."""
 
-    pointer: str
-    field: str
+    place: str
     value: Any
 
     def __str__(self) -> str:
-        return f"{self.pointer} = {self.value!r}: the request does not say it"
+        return f"{self.place} = {self.value!r} is not said in the text"
 
 
-class Evidence:
-    """What a text says, found once: its numbers with units, the integers of its ranges, and the words themselves."""
+class Haystack:
+    """A text prepared for finding phrases whatever their spacing and letter case."""
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.reading: Reading = read(text)
         self.lower = text.lower()
-        self.loose = re.sub(r"[\s_]+", "", self.lower)
-        self.numbers: set[str] = set()
-        self.whole: set[int] = set()
-        units = {m.group("unit") for m in _NUMBER.finditer(text) if m.group("unit")}
-        units |= {u for u in ("mm", "cm", "MPa", "kPa", "N/mm2") if re.search(rf"(?<![A-Za-z]){re.escape(u)}(?![A-Za-z0-9])", text)}
-        loose_units = [UNIT_FACTOR[u] for u in units if u in UNIT_FACTOR and f"{u}" in _declared(text)]
-        for match in _NUMBER.finditer(text):
-            value = float(match["num"].replace(",", ""))
-            if match["exp"]:
-                value = float(f"{value!r}e{int(match['exp'])}")
-            signs = (-value,) if match["sign"] in "-−–" and match["sign"] else (value,)
-            if match["sign"] in ("-", "–") and re.search(r"[\d번호]\s?$", text[: match.start()]):
-                signs = (value, -value)  # a dash between numbers may join them
-            factors = [UNIT_FACTOR[match["unit"]]] if match["unit"] in UNIT_FACTOR else [1.0, *loose_units]
-            if match["unit"] == "m" and match["space"]:
-                factors.append(1.0)
-            for signed in signs:
-                self.numbers.update(_digits(signed * f) for f in factors)
-                if match["unit"] == "%":
-                    self.numbers.add(_digits(signed / 100))
-                if match["unit"] in ("N", "m", "s", "t") or match["unit"] is None:
-                    self.numbers.add(_digits(signed))
-                if signed == int(signed) and not match["exp"]:
-                    self.whole.add(int(abs(signed)))
-        for pattern in _RANGES:
-            for match in pattern.finditer(text):
-                self._range(match)
-        self.downward = bool(_DOWN.search(text))
+        kept = [i for i, c in enumerate(text) if c not in " \t\n-_·‑"]
+        self._at = kept
+        self._squeezed = "".join(self.lower[i] for i in kept)
 
-    def _range(self, match: re.Match[str]) -> None:
-        groups = match.groupdict()
-        ends = [int(g) for g in (match[1], match[match.lastindex or 2] if "step" in groups else match[2]) if g]
-        if "step" in groups:
-            ends = [int(match[1]), int(match[3])]
-        step = int(groups["step"]) if groups.get("step") else 1
-        tail = groups.get("tail") or ""
-        if found := _STEP.search(tail):
-            step = int(found[1] or found[2])
-        first, last = ends
-        if first < last <= first + 20000 and step > 0:
-            self.whole.update(range(first, last + 1, step))
+    def find(self, phrase: str) -> Iterator[tuple[int, int]]:
+        """Spans of a phrase. Latin words must stand alone; a single Korean syllable must begin a word."""
+        low = phrase.lower()
+        wanted = "".join(c for c in low if c not in " \t\n-_·‑")
+        if not wanted:
+            return
+        at = self._squeezed.find(wanted)
+        while at >= 0:
+            start, end = self._at[at], self._at[at + len(wanted) - 1] + 1
+            if self._alone(wanted, start, end):
+                yield start, end
+            at = self._squeezed.find(wanted, at + 1)
 
-    def number(self, value: float) -> bool:
-        """True if the text says this number, in model units or in the unit written after it."""
-        if _digits(value) in self.numbers:
-            return True
-        return value < 0 and self.downward and _digits(-value) in self.numbers
-
-    def phrase(self, words: str) -> bool:
-        """True if the words stand in the text; letters and digits must not run on where they are Latin."""
-        lowered = words.lower().strip()
-        if not lowered:
+    def _alone(self, wanted: str, start: int, end: int) -> bool:
+        before = self.lower[start - 1] if start else " "
+        after = self.lower[end] if end < len(self.lower) else " "
+        if _latin(wanted[0]) and _latin(before):
             return False
-        return bool(_phrase(lowered).search(self.lower)) or (
-            len(lowered) > 3 and re.sub(r"[\s_]+", "", lowered) in self.loose
-        )
-
-    def switch(self, names: Iterable[str], value: bool) -> bool:
-        """True if a named option is said to be on (or, for False, off)."""
-        for name in names:
-            start = 0
-            lowered = name.lower()
-            while (at := self.lower.find(lowered, start)) >= 0:
-                after = self.text[at + len(name) : at + len(name) + 24]
-                off = bool(_NEGATION.match(_clause(after))) or bool(_NEGATION_BEFORE.search(self.text[max(0, at - 10) : at]))
-                if off != value:
-                    return True
-                start = at + 1
-        return False
+        if _latin(wanted[-1]) and _latin(after) and not (after == "s" and wanted[-1].isalpha()):
+            return False
+        return not (len(wanted) == 1 and _hangul(wanted) and _hangul(before))
 
 
-def _clause(text: str) -> str:
-    return re.split(r"[,\n;/)]|\. ", text, maxsplit=1)[0]
+def _latin(c: str) -> bool:
+    return c.isascii() and c.isalnum()
 
 
-def _declared(text: str) -> str:
-    """The parts of a text that declare units for numbers elsewhere: in brackets, or after 단위 and the like."""
-    found = re.findall(r"[\(\[]([^)\]]{1,20})[\)\]]", text)
-    found += re.findall(r"(?:단위[는은:]?|units?:?|all in|in)\s*([A-Za-z0-9/, 및와과]{1,16})", text)
-    return " ".join(found)
+def _hangul(c: str) -> bool:
+    return "가" <= c <= "힣"
 
 
-@lru_cache(maxsize=8192)
-def _phrase(lowered: str) -> re.Pattern[str]:
-    left = "(?<![a-z0-9])" if lowered[0].isascii() and lowered[0].isalnum() else ""
-    right = "(?![a-z0-9])" if lowered[-1].isascii() and lowered[-1].isalnum() else ""
-    return re.compile(left + re.escape(lowered) + right)
+# ---------------------------------------------------------------- numbers
 
 
-def _digits(value: float) -> str:
-    return f"{value + 0.0:.9g}"
-
-
-def check(tool: Tool, arguments: dict[str, Any], text: str, library: Library) -> list[Ungrounded]:
-    """Every leaf that the text does not say and no rule supplies; empty when the request is grounded."""
-    folder = library.folder(tool.endpoint.uri)
-    leaves = call_leaves(tool, arguments)
-    silent = follows_places(tool, folder, arguments, leaves)
-    evidence = Evidence(text)
-    return [
-        Ungrounded("/" + "/".join(map(str, leaf.place)), leaf.field, leaf.value)
-        for leaf in leaves
-        if leaf.place not in silent and not said(leaf, evidence, folder)
-    ]
-
-
-def said(leaf: Leaf, evidence: Evidence, folder: Folder) -> bool:
-    """True if the text says the leaf's value."""
-    if _roles(leaf, evidence, folder):
+def same(a: Decimal, b: Decimal, loose: bool = False) -> bool:
+    """Equal as people mean it: to nine digits, or to three where a fraction was said in words."""
+    if a == b:
         return True
+    scale = max(abs(a), abs(b))
+    return abs(a - b) <= scale * (Decimal("0.002") if loose else Decimal("1e-6"))
+
+
+def factors(number: Number, dimension: str, kind: str, units: Sequence[str]) -> Iterator[tuple[Decimal, str | None]]:
+    """(factor, unit) under which a number may be meant for a field of that dimension."""
+    if number.unit is not None:
+        if number.unit in ("%", "％", "퍼센트", "percent", "프로"):
+            yield Decimal("0.01"), "%"
+            yield Decimal(1), "%"
+            return
+        if dimension == "none":
+            yield Decimal(1), number.unit
+            return
+        factor = factor_to(number.unit, dimension)
+        if factor is not None:
+            yield factor, number.unit
+        return
+    yield Decimal(1), None
+    if dimension == "none":
+        if "%" in units:
+            yield Decimal("0.01"), "%"
+        return
+    seen = {Decimal(1)}
+    for unit in units:
+        factor = factor_to(unit, dimension)
+        if factor is not None and factor not in seen:
+            seen.add(factor)
+            yield factor, unit
+    if dimension == "length" and abs(number.value) >= 10 and Decimal("0.001") not in seen:
+        yield Decimal("0.001"), "mm"  # sizes said bare are millimetres: 400x600 기둥
+    if kind in ("strength", "modulus", "stress") and Decimal(1000) not in seen:
+        yield Decimal(1000), "MPa"
+
+
+def number_evidence(value: float, note: dict[str, Any], hay: Haystack) -> Iterator[Evidence]:
+    """Numbers of the text that say a value; `detail` is (number, factor, unit, sign said apart)."""
+    wanted = Decimal(repr(value))
+    dimension, kind = note.get("dim", "none"), note.get("kind", "")
+    for number in hay.reading.numbers:
+        for factor, unit in factors(number, dimension, kind, hay.reading.units):
+            meant = number.value * factor
+            if same(meant, wanted, number.word or "/" in number.written):
+                yield Evidence(number.start, number.tail, "number", (number, factor, unit, False))
+                break
+            if wanted < 0 and same(meant, -wanted, number.word) and meant > 0:
+                yield Evidence(number.start, number.tail, "number", (number, factor, unit, True))
+                break
+
+
+def sequence_evidence(values: Sequence[float], note: dict[str, Any], hay: Haystack) -> Iterator[Evidence]:
+    """Neighbouring numbers of the text that say the values in order; `detail` is the list of their evidence."""
+    if len(values) < 2:
+        return
+    numbers = hay.reading.numbers
+    columns = [{e.detail[0].start: e for e in number_evidence(v, note, hay)} for v in values]
+    for first in columns[0].values():
+        chain = [first]
+        at = next(i for i, n in enumerate(numbers) if n is first.detail[0])
+        for column in columns[1:]:
+            nxt = next((n for n in numbers[at + 1 :] if n.start >= chain[-1].detail[0].end), None)
+            if nxt is None or nxt.start - chain[-1].end > 16 or nxt.start not in column:
+                break
+            chain.append(column[nxt.start])
+            at = numbers.index(nxt)
+        if len(chain) == len(values) and len({(e.detail[1], e.detail[3]) for e in chain}) == 1:
+            yield Evidence(chain[0].start, chain[-1].end, "sequence", chain)
+
+
+def run_evidence(values: Sequence[int], hay: Haystack, ordered: bool = False) -> Iterator[Evidence]:
+    """Runs of the text that mean just these whole numbers; `detail` is (run, style)."""
+    wanted = list(values)
+    for run in hay.reading.runs:
+        for meant, style, end in expansions(hay.reading, run):
+            if meant == wanted or (not ordered and len(meant) == len(wanted) and set(meant) == set(wanted)):
+                yield Evidence(run.start, max(end, run.end), "run", (run, style))
+                break
+        else:
+            yield from _part_of_run(wanted, run)
+
+
+def _part_of_run(wanted: list[int], run: Run) -> Iterator[Evidence]:
+    if run.style != "list" or len(run.values) <= len(wanted):
+        return
+    for i in range(len(run.values) - len(wanted) + 1):
+        if run.values[i : i + len(wanted)] == wanted:
+            members = run.members[i : i + len(wanted)]
+            part = Run(members[0].start, members[-1].end, wanted, members, "list")
+            yield Evidence(part.start, part.end, "run", (part, "list"))
+
+
+# ---------------------------------------------------------------- other leaves
+
+
+def phrase_evidence(phrases: Iterator[Phrase], hay: Haystack) -> Iterator[Evidence]:
+    """Spans of the phrases; `detail` is the phrase."""
+    seen = set()
+    for phrase in phrases:
+        if phrase.text in seen:
+            continue
+        seen.add(phrase.text)
+        for start, end in hay.find(phrase.text):
+            yield Evidence(start, end, "phrase", phrase)
+
+
+def text_evidence(value: str, hay: Haystack) -> Iterator[Evidence]:
+    """Spans of a text as it stands, not inside a longer word."""
+    at = hay.text.find(value)
+    while at >= 0 and value:
+        end = at + len(value)
+        before = hay.text[at - 1] if at else " "
+        after = hay.text[end] if end < len(hay.text) else " "
+        inside = (_latin(before) and _latin(value[0])) or (_latin(after) and _latin(value[-1]))
+        if not inside:
+            yield Evidence(at, end, "text")
+        at = hay.text.find(value, at + 1)
+
+
+def string_evidence(leaf: Leaf, hay: Haystack) -> Iterator[Evidence]:
+    value, kind = str(leaf.value), leaf.note.get("kind")
+    yield from text_evidence(value, hay)
+    if kind == "id_range" or ID_RANGE.fullmatch(value):
+        found = ID_RANGE.fullmatch(value)
+        if found:
+            meant = list(range(int(found[1]), int(found[2]) + 1, int(found[3] or 1)))
+            yield from run_evidence(meant, hay)
+    bare = CASE_SUFFIX.sub("", value)
+    if bare != value:
+        for e in text_evidence(bare, hay):
+            yield Evidence(e.start, e.end, "text", value[len(bare) :])
+    if not value:
+        yield from (Evidence(*span, "phrase") for w in EMPTY_WORDS for span in hay.find(w))
+    if kind in ("file_path",) and "\\" in value:
+        yield from text_evidence(value.replace("\\", "/"), hay)
+
+
+def switch_evidence(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> Iterator[Evidence]:
+    """A switch is said by a name of its field; off also needs a word of denial somewhere in the text."""
+    if leaf.value is False and not NEGATIVE.search(hay.text):
+        return
+    for name in lexicon.called(leaf):
+        for start, end in hay.find(name):
+            yield Evidence(start, end, "switch", name)
+
+
+def evidence(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> Iterator[Evidence]:
+    """Everything in the text that may say the leaf, the surest first."""
+    yield from phrase_evidence(lexicon.phrases(leaf), hay)
     match leaf.kind:
-        case "key":
-            if isinstance(leaf.value, str):
-                return evidence.phrase(leaf.value)
-            return leaf.value in evidence.whole
+        case "number" | "key" if isinstance(leaf.value, (int, float)):
+            yield from number_evidence(leaf.value, leaf.note if leaf.kind == "number" else {"dim": "none"}, hay)
+        case "string" | "key":
+            yield from string_evidence(leaf, hay)
         case "boolean":
-            names = [n for n in (leaf.note.get("ko"), leaf.note.get("en")) if n]
-            return evidence.switch(names, leaf.value)
-        case "enum":
-            return _member(leaf.value, leaf.note, evidence)
+            yield from switch_evidence(leaf, lexicon, hay)
         case "list":
-            members = leaf.note.get("members", leaf.note)
-            if not leaf.value:
-                return any(evidence.phrase(n) for n in (leaf.note.get("ko", ""), leaf.note.get("en", "")) if n)
-            return all(_plain(v, members, evidence) for v in _flat(leaf.value))
-        case "empty":
-            return any(evidence.phrase(n) for n in (leaf.note.get("ko", ""), leaf.note.get("en", "")) if n)
-        case _:
-            return _plain(leaf.value, leaf.note, evidence)
+            yield from list_evidence(leaf, lexicon, hay)
 
 
-def _flat(values: Sequence[Any]) -> list[Any]:
-    return [x for v in values for x in (_flat(v) if isinstance(v, list) else [v])]
+def list_evidence(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> Iterator[Evidence]:
+    """A plain array said as a whole: a run of numbers, neighbouring numbers, or nothing at all ("없음")."""
+    values = leaf.value
+    if not values:
+        yield from (Evidence(*span, "phrase") for w in EMPTY_WORDS for span in hay.find(w))
+        return
+    if all(isinstance(v, int) and not isinstance(v, bool) for v in values):
+        yield from run_evidence(values, hay, ordered=leaf.note.get("kind") not in NUMBERED or "NODE" in leaf.field)
+    if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
+        yield from sequence_evidence(values, leaf.note, hay)
 
 
-def _roles(leaf: Leaf, evidence: Evidence, folder: Folder) -> bool:
-    options = folder.roles.get(leaf.field, {}).get(role_key(leaf.value), {})
-    return any(evidence.phrase(word) for words in options.values() for word in words)
+# ---------------------------------------------------------------- what goes without saying
 
 
-def _member(value: Any, note: dict[str, Any], evidence: Evidence) -> bool:
-    key = str(value).lower() if isinstance(value, bool) else str(value)
-    names = note["enum"].get(key, {})
-    spoken = [n for n in (names.get("ko"), names.get("en")) if n]
-    if isinstance(value, str) and len(value) > 1:
-        spoken.append(value)
-    return any(evidence.phrase(n) for n in spoken)
+def follows(leaf: Leaf, lexicon: Lexicon, tool: Tool) -> bool:
+    """True if a stated rule gives the leaf's value: a default, a serial, a rule of the endpoint's words."""
+    kind = leaf.note.get("kind")
+    if leaf.kind == "key":
+        return tool.endpoint.single
+    if kind == "serial" or (kind == "item_id" and isinstance(leaf.place[-2], int) and leaf.value in (0, int(leaf.place[-2]) + 1)):
+        return True
+    if leaf.value == leaf.default and isinstance(leaf.value, bool) == isinstance(leaf.default, bool):
+        return True
+    return any(_rule_holds(rule, leaf) for rule in lexicon.follows if rule["field"] == leaf.field)
 
 
-def _plain(value: Any, note: dict[str, Any], evidence: Evidence) -> bool:
-    if isinstance(value, bool):
-        return True if note.get("enum") is None else _member(value, note, evidence)
-    if note.get("enum"):
-        return _member(value, note, evidence)
-    if isinstance(value, (int, float)):
-        if isinstance(value, int) and value in evidence.whole and str(note.get("kind", "")).endswith("_id"):
-            return True
-        return evidence.number(float(value))
-    text = str(value)
-    if note.get("kind") == "result_case_name":
-        return evidence.phrase(re.sub(r"\((ST|CB|CS|RS|MV|TH|PO)(:\w+)?\)$", "", text))
-    if note.get("kind") == "id_range" and (found := re.fullmatch(r"(\d+)to(\d+)", text)):
-        return int(found[1]) in evidence.whole and int(found[2]) in evidence.whole
-    if not text:
-        return any(evidence.phrase(w) for w in ("없음", "none", "no", "없이", "blank", "empty"))
-    return text in evidence.text
+def _rule_holds(rule: dict[str, Any], leaf: Leaf) -> bool:
+    if "value" in rule and leaf.value != rule["value"]:
+        return False
+    if "same_as" in rule and (not isinstance(leaf.holder, dict) or leaf.value != leaf.holder.get(rule["same_as"])):
+        return False
+    for path, wanted in rule.get("if", {}).items():
+        node: Any = leaf.holder
+        for part in path.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
+        if node not in wanted if isinstance(wanted, list) else node != wanted:
+            return False
+    return True
+
+
+def padded(leaf: Leaf, index: int) -> bool:
+    """True for a zero in an array of numbers that has others: what is not said of a vector or a list of components is zero."""
+    return isinstance(leaf.value, list) and leaf.value[index] == 0 and any(v != 0 for v in leaf.value)
+
+
+# ---------------------------------------------------------------- the check
+
+
+def check(text: str, tool: Tool, arguments: dict[str, Any], lexicon: Lexicon, hay: Haystack | None = None) -> list[Ungrounded]:
+    """Leaves of the call that the text does not say; empty when all is grounded."""
+    hay = hay or Haystack(text)
+    leaves = call_leaves(tool, arguments)
+    keys = [leaf for leaf in leaves if leaf.kind == "key"]
+    said_keys = _keys_said(keys, hay)
+    out = []
+    known: dict[tuple[str, str], bool] = {}
+    for leaf in leaves:
+        if leaf.kind == "key" and (said_keys or leaf.value == "" or not isinstance(leaf.value, (int, str))):
+            continue
+        memo = (leaf.field, value_memo(leaf.value))
+        if memo not in known:
+            known[memo] = _grounded(leaf, lexicon, hay, tool)
+        if not known[memo] and not _by_sequence(leaf, leaves, hay):
+            out.append(Ungrounded("/".join(map(str, leaf.place)), leaf.value))
+    return out
+
+
+def value_memo(value: Any) -> str:
+    return repr(value)
+
+
+def _keys_said(keys: Sequence[Leaf], hay: Haystack) -> bool:
+    values = [k.value for k in keys if isinstance(k.value, int)]
+    if len(values) < 2:
+        return False
+    if next(run_evidence(values, hay), None) is not None:
+        return True
+    return _counts_up(values, hay)
+
+
+def _counts_up(values: Sequence[int], hay: Haystack) -> bool:
+    """Numbers from a stated first one on, as in "번호는 301부터"."""
+    if list(values) != list(range(values[0], values[0] + len(values))):
+        return False
+    around = [hay.text[n.end : n.end + 14] for n in hay.reading.numbers if n.value == values[0]]
+    before = [hay.text[max(0, n.start - 24) : n.start].lower() for n in hay.reading.numbers if n.value == values[0]]
+    return any(re.search(r"부터|번호|순|~|차례", a) for a in around) or any(re.search(r"from|start|begin|onward|number", b) for b in before)
+
+
+def _by_sequence(leaf: Leaf, leaves: Sequence[Leaf], hay: Haystack) -> bool:
+    """A value of an evenly spaced column (좌표 0부터 3.2 m씩): the step is said, and the first value is said or zero."""
+    if leaf.kind != "number":
+        return False
+    column = [other for other in leaves if other.field == leaf.field and other.kind == "number"]
+    values = sorted({Decimal(repr(c.value)) for c in column})
+    if len(values) < 2:
+        return False
+    steps = {b - a for a, b in zip(values, values[1:], strict=False)}
+    note = leaf.note
+    for step in steps:
+        if next(number_evidence(float(abs(step)), note, hay), None) is None:
+            return False
+    first = values[0] if abs(values[0]) <= abs(values[-1]) else values[-1]
+    return first == 0 or next(number_evidence(float(first), note, hay), None) is not None
+
+
+def _grounded(leaf: Leaf, lexicon: Lexicon, hay: Haystack, tool: Tool) -> bool:
+    if follows(leaf, lexicon, tool):
+        return True
+    for found in evidence(leaf, lexicon, hay):
+        if found.how in ("number",) and found.detail[3] and not DOWN.search(hay.text):
+            continue
+        return True
+    if leaf.kind == "list" and leaf.value:
+        return all(
+            padded(leaf, i) if not isinstance(leaf.value[i], list) and padded(leaf, i) else _grounded(part, lexicon, hay, tool)
+            for i, part in enumerate(elements(leaf))
+        ) if not any(isinstance(v, list) for v in leaf.value) else all(_grounded(p, lexicon, hay, tool) for p in elements(leaf))
+    return False

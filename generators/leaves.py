@@ -10,23 +10,31 @@ from gennx.generators.conditions import Schema
 from gennx.schemas.catalogue import ANNOTATION, Tool
 
 Place = tuple[str | int, ...]
+NUMBERED = frozenset({
+    "node_id", "element_id", "material_id", "section_id", "thickness_id", "wall_id", "member_id", "stage_id", "story_id",
+    "record_id", "serial",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One value. `place` is its way from the arguments' root, `field` its dotted path within the record or body
-    (array levels left out), `row` which of the alike rows (records, items) it belongs to. An array of plain values
-    is one leaf."""
+    (array levels left out). An array of plain values is one leaf; record keys and ids are leaves of kind `key`."""
 
     place: Place
     field: str
     value: Any
     note: Schema
-    parents: tuple[Schema, ...]
-    kind: str  # boolean, enum, number, string, list, empty, key
+    default: Any
+    kind: str  # key, boolean, enum, number, string, list, empty
+    holder: Any = None
+    """The object that holds the leaf."""
 
     def name(self, lang: str) -> str:
         return str(self.note.get(lang) or self.field.rsplit(".", 1)[-1])
+
+
+_NO_DEFAULT = object()
 
 
 def inner_schema(schema: Schema) -> Schema:
@@ -36,50 +44,56 @@ def inner_schema(schema: Schema) -> Schema:
     return schema
 
 
-def walk(value: Any, schema: Schema, place: Place, field: str, parents: tuple[Schema, ...] = ()) -> Iterator[Leaf]:
-    """Leaves of a record or body, in the order of the schema."""
-    note = schema.get(ANNOTATION, {})
+def _kind(value: Any, note: Schema) -> str:
+    if isinstance(value, list):
+        return "list"
+    if note.get("enum"):
+        return "enum"
+    if isinstance(value, bool):
+        return "boolean"
+    return "string" if isinstance(value, str) else "number"
+
+
+def walk(value: Any, schema: Schema, place: Place, field: str, note: Schema | None = None, holder: Any = None) -> Iterator[Leaf]:
+    """Leaves of a record or body, in the order of the value."""
+    note = schema.get(ANNOTATION) or note or {}
     if isinstance(value, dict):
-        if not value:
-            yield Leaf(place, field, value, note, parents, "empty")
+        if not value and field:
+            yield Leaf(place, field, value, note, schema.get("default", _NO_DEFAULT), "empty", holder)
         known = schema.get("properties", {})
         rest = schema.get("additionalProperties")
-        below = (*parents, note) if field else parents
         for key, inner in value.items():
-            sub = known.get(key)
-            full = f"{field}.{key}" if field else key
+            sub, full = known.get(key), f"{field}.{key}" if field else key
             if sub is None:
-                sub = rest if isinstance(rest, dict) else {}
-                full = f"{field}.*" if field else "*"
-                if not sub.get(ANNOTATION):
-                    sub = {**sub, ANNOTATION: note}
-            yield from walk(inner, sub, (*place, key), full, below)
-    elif isinstance(value, list) and value and isinstance(value[0], (dict, list)):
+                sub, full = rest if isinstance(rest, dict) else {}, f"{field}.*" if field else "*"
+            yield from walk(inner, sub, (*place, key), full, None if key in known else note, value)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
         for index, inner in enumerate(value):
-            yield from walk(inner, {ANNOTATION: note, **schema.get("items", {})}, (*place, index), field, parents)
-    elif isinstance(value, list):
-        base = inner_schema(schema)
-        yield Leaf(place, field, value, {**note, "members": base.get(ANNOTATION, note)}, parents, "list")
-    elif isinstance(value, bool):
-        yield Leaf(place, field, value, note, parents, "boolean")
-    elif note.get("enum"):
-        yield Leaf(place, field, value, note, parents, "enum")
+            yield from walk(inner, schema.get("items", {}), (*place, index), field, note, value)
     else:
-        yield Leaf(place, field, value, note, parents, "string" if isinstance(value, str) else "number")
+        yield Leaf(place, field, value, note, schema.get("default", _NO_DEFAULT), _kind(value, note), holder)
+
+
+def elements(leaf: Leaf) -> list[Leaf]:
+    """The members of a plain array as leaves of their own."""
+    out: list[Leaf] = []
+    for index, value in enumerate(leaf.value):
+        inner = Leaf((*leaf.place, index), leaf.field, value, leaf.note, _NO_DEFAULT, _kind(value, leaf.note), leaf.holder)
+        out.extend(elements(inner) if isinstance(value, list) else [inner])
+    return out
 
 
 def call_leaves(tool: Tool, arguments: dict[str, Any]) -> list[Leaf]:
-    """All leaves of a call, record keys and ids among them (kind `key`)."""
+    """All leaves of a call, record keys and ids among them (kind `key`, value an int or the text of a path parameter)."""
     endpoint = tool.endpoint
     out: list[Leaf] = []
-    key_note: Schema = {"kind": endpoint.key or "serial", "ko": "번호", "en": "number"}
-    if "ids" in arguments:
-        out += [Leaf(("ids", i), "ids", v, key_note, (), "key") for i, v in enumerate(arguments["ids"])]
-    for record_key, record in arguments.get("Assign", {}).items():
-        out.append(Leaf(("Assign", record_key), "key", int(record_key), key_note, (), "key"))
-        out += walk(record, endpoint.schema, ("Assign", record_key), "")
-    if not endpoint.is_table:
+    note: Schema = {"kind": endpoint.key or "serial", "ko": "번호", "en": "number"}
+    out += [Leaf(("ids", i), "ids", v, note, _NO_DEFAULT, "key") for i, v in enumerate(arguments.get("ids", ()))]
+    if endpoint.is_table:
+        for key, record in arguments.get("Assign", {}).items():
+            out.append(Leaf(("Assign", key), "key", int(key) if key.isdigit() else key, note, _NO_DEFAULT, "key"))
+            out += walk(record, endpoint.schema, ("Assign", key), "")
+    else:
         body = {k: v for k, v in arguments.items() if k != "ids"}
-        if body:
-            out += walk(body, endpoint.schema, (), "")
+        out += walk(body, endpoint.schema, (), "") if body else ()
     return out

@@ -39,7 +39,10 @@ class Endpoint:
     en: str
     about_ko: str
     about_en: str
+    aka_ko: tuple[str, ...] = ()
+    aka_en: tuple[str, ...] = ()
     key: str | None = None
+    key_ref: str | None = None
     path_parameter: str | None = None
     path_values: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
@@ -64,10 +67,14 @@ class Endpoint:
     def partial_schema(self) -> Schema:
         """The record schema of a PUT, which may hold only what changes: nothing is required, conditions apply
         where their fields are given."""
-        return relax(self.schema)
+        return relax(self.schema, empty_ok=self.empty_ok)
 
     def title(self, lang: str) -> str:
         return self.ko if lang == "ko" else self.en
+
+    def aka(self, lang: str) -> tuple[str, ...]:
+        """Other names people use for the endpoint."""
+        return self.aka_ko if lang == "ko" else self.aka_en
 
     def about(self, lang: str) -> str:
         return self.about_ko if lang == "ko" else self.about_en
@@ -254,7 +261,10 @@ def read_endpoint(path: Path, defs: dict[str, Schema]) -> Endpoint:
             en=note["en"],
             about_ko=note["about_ko"],
             about_en=note["about_en"],
+            aka_ko=tuple(note.get("aka_ko", ())),
+            aka_en=tuple(note.get("aka_en", ())),
             key=note.get("key"),
+            key_ref=note.get("key_ref"),
             path_parameter=note.get("path_parameter"),
             path_values=tuple(note.get("path_values", ())),
             variants=tuple(note.get("variants", ())),
@@ -285,7 +295,7 @@ def _resolve(node: Any, defs: dict[str, Schema]) -> Any:
     return out
 
 
-def relax(schema: Schema, root: bool = True) -> Schema:
+def relax(schema: Schema, root: bool = True, empty_ok: bool = False) -> Schema:
     """The schema of a partial record: nothing required down to the first array, and a condition holds only where
     all its fields are present, because an absent field keeps a stored value that the call does not show."""
     out = {k: v for k, v in schema.items() if k not in ("required", "oneOf", "anyOf")}
@@ -296,7 +306,7 @@ def relax(schema: Schema, root: bool = True) -> Schema:
             k: relax(v, False) if isinstance(v, dict) and "properties" in v else v
             for k, v in schema["properties"].items()
         }
-    if root:
+    if root and not empty_ok:
         out["minProperties"] = 1
     return out
 

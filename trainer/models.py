@@ -147,7 +147,8 @@ def convert_gguf(known: KnownModel, parts: list[Path], target: Path) -> None:
         join_parts(parts, working / "model.gguf", known.sha256)
         with quiet():
             tokenizer: Any = AutoTokenizer.from_pretrained(working, gguf_file="model.gguf")
-            model = AutoModelForCausalLM.from_pretrained(working, gguf_file="model.gguf", dtype=torch.bfloat16)
+            read: Any = AutoModelForCausalLM.from_pretrained(working, gguf_file="model.gguf", dtype=torch.bfloat16)
+            model = _plain_copy(read)
         if known.template:
             tokenizer.chat_template = template_text(TEMPLATES / known.template)
         tokenizer.save_pretrained(working)
@@ -158,6 +159,17 @@ def convert_gguf(known: KnownModel, parts: list[Path], target: Path) -> None:
             working.rename(target)
     finally:
         shutil.rmtree(working, ignore_errors=True)
+
+
+def _plain_copy(read: Any) -> Any:
+    """A model read from a GGUF as one that transformers will save: the same weights, without the mark of the GGUF."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = type(read.config).from_dict({k: v for k, v in read.config.to_dict().items() if k != "quantization_config"})
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    model.load_state_dict(read.state_dict())
+    return model
 
 
 @contextlib.contextmanager

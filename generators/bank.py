@@ -1,0 +1,201 @@
+"""Template folders: the freely written requests of each endpoint, and the templates that were harvested from them.
+
+A folder `templates/db/CONS/` holds `requests.jsonl` (requests as people typed them, with their calls), `words.json` (how people say this endpoint's
+values) and the harvested `ko.jinja` and `en.jinja`. A block of the latter is a header `[POST 1f3c9a02]`, the text with slots, the call with slots behind `=>`
+and how each slot is said behind `::`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+from jinja2.sandbox import SandboxedEnvironment
+
+from gennx.generators.harvest import Harvested
+from gennx.generators.lexicon import LANGUAGES, TEMPLATES, folder_of
+from gennx.schemas.catalogue import METHODS, Endpoint
+
+
+class TemplateProblem(Exception):
+    """A template or request file that cannot be used; the message names file and line and how to mend it."""
+
+
+def environment() -> SandboxedEnvironment:
+    """The environment all templates run in: sandboxed, and a missing name is an error."""
+    return SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
+
+
+ENVIRONMENT = environment()
+
+
+@dataclass(frozen=True)
+class Request:
+    """A freely written request with its call, as it stands in `requests.jsonl`."""
+
+    ident: str
+    lang: str
+    user: str
+    method: str
+    arguments: dict[str, Any]
+    place: str
+    next_id: bool = False
+
+
+@dataclass(frozen=True)
+class Template:
+    """A harvested request: text and call with slots."""
+
+    ident: str
+    lang: str
+    method: str
+    text: str
+    call: Any
+    slots: dict[str, dict[str, Any]]
+    place: str = field(compare=False, default="")
+
+    @cached_property
+    def render(self) -> Callable[..., str]:
+        """The compiled text. Raises TemplateProblem naming the place."""
+        try:
+            return ENVIRONMENT.from_string(self.text).render
+        except TemplateError as error:
+            raise TemplateProblem(f"{self.place}: {error}") from None
+
+    @property
+    def loops(self) -> bool:
+        return any(s.get("row") for s in self.slots.values())
+
+    @property
+    def next_id(self) -> bool:
+        """True if the text names no number for the new records."""
+        return '"NEW1"' in json.dumps(self.call)
+
+
+def ident_of(uri: str, method: str, text: str) -> str:
+    """Short name of a template, the same wherever it is made."""
+    return hashlib.blake2s(f"{uri}\n{method}\n{text}".encode(), digest_size=4).hexdigest()
+
+
+def read_requests(path: Path, endpoint: Endpoint) -> list[Request]:
+    """Requests of one endpoint. Raises TemplateProblem naming file and line for anything that is no request."""
+    out: list[Request] = []
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return out
+    except (OSError, UnicodeDecodeError) as error:
+        raise TemplateProblem(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            out.append(parse_request(line, f"{path}:{number}", endpoint))
+    return out
+
+
+def parse_request(line: str, place: str, endpoint: Endpoint) -> Request:
+    """One line of a request file: {"lang", "user", "method", "ids" or "body"}. Raises TemplateProblem."""
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise TemplateProblem(f"{place}: not JSON ({error.msg})") from None
+    if not isinstance(row, dict):
+        raise TemplateProblem(f"{place}: wants an object with lang, user, method, and ids or body")
+    lang, user, method = row.get("lang"), row.get("user"), row.get("method")
+    if lang not in LANGUAGES or not isinstance(user, str) or not user.strip():
+        raise TemplateProblem(f'{place}: wants "lang" ko or en and "user", the words of the request')
+    if method not in endpoint.methods:
+        raise TemplateProblem(f"{place}: {endpoint.uri} has no method {method!r}; it has {', '.join(endpoint.methods)}")
+    arguments: dict[str, Any] = {}
+    if method in ("GET", "DELETE") or endpoint.path_parameter is not None:
+        arguments["ids"] = row.get("ids") or []
+    if method in ("POST", "PUT"):
+        body = row.get("body")
+        if not isinstance(body, dict):
+            raise TemplateProblem(f'{place}: wants "body", the arguments of the {method}')
+        arguments.update(body)
+    return Request(str(row.get("id") or ident_of(endpoint.uri, method, user)), lang, user, method, arguments, place, "NEW1" in line)
+
+
+def to_block(h: Harvested, ident: str) -> str:
+    """A harvested template as it is kept in a file."""
+    return f"[{h.method} {ident}]\n{h.text}\n=> {json.dumps(h.call, ensure_ascii=False)}\n:: {json.dumps(h.slots, ensure_ascii=False)}\n"
+
+
+def read_templates(path: Path, lang: str) -> Iterator[Template]:
+    """Blocks of one template file. Raises TemplateProblem for a broken one."""
+    try:
+        lines = path.read_text("utf-8").split("\n")
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise TemplateProblem(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    head: list[str] = []
+    body: list[str] = []
+    call = None
+    start = 0
+    for number, line in enumerate(lines, 1):
+        if not head:
+            if not line.strip() or line.startswith("#"):
+                continue
+            head = line.strip().removeprefix("[").removesuffix("]").split()
+            if not line.startswith("[") or len(head) != 2 or head[0] not in METHODS:
+                raise TemplateProblem(f"{path}:{number}: a block begins with a line like [POST 1f3c9a02]")
+            start = number
+        elif call is None and line.startswith("=> "):
+            call = _json(line[3:], path, number)
+        elif call is not None:
+            if not line.startswith(":: "):
+                raise TemplateProblem(f"{path}:{number}: after the line => wants :: and the slots")
+            yield Template(head[1], lang, head[0], "\n".join(body), call, _json(line[3:], path, number), f"{path}:{start}")
+            head, body, call = [], [], None
+        else:
+            body.append(line)
+    if head:
+        raise TemplateProblem(f"{path}:{start}: block is not finished; it wants a line => with the call and :: with the slots")
+
+
+def _json(text: str, path: Path, number: int) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise TemplateProblem(f"{path}:{number}: not JSON ({error.msg})") from None
+
+
+class Bank:
+    """Templates of all endpoints, read folder by folder when first asked for. `extra` is a user's own templates folder."""
+
+    def __init__(self, extra: Path | None = None) -> None:
+        if extra is not None and not extra.is_dir():
+            raise TemplateProblem(f"{extra}: no such folder; --templates names one with endpoint folders like db/CONS")
+        self.roots = tuple(r for r in (extra, TEMPLATES) if r is not None)
+        self._kept: dict[str, list[Template]] = {}
+
+    def templates(self, endpoint: Endpoint) -> list[Template]:
+        """All templates of an endpoint, a user's own first."""
+        if endpoint.uri not in self._kept:
+            out: dict[str, Template] = {}
+            for root in self.roots:
+                for lang in LANGUAGES:
+                    for template in read_templates(root / folder_of(endpoint.uri) / f"{lang}.jinja", lang):
+                        out.setdefault(template.ident, template)
+            self._kept[endpoint.uri] = list(out.values())
+        return self._kept[endpoint.uri]
+
+    def forget(self, endpoint: Endpoint) -> None:
+        """Drop an endpoint's templates from memory."""
+        self._kept.pop(endpoint.uri, None)
+
+
+def missing_names(template: Template) -> set[str]:
+    """Names a template's text uses that it has no slot for; raises TemplateProblem for a text that is no Jinja."""
+    try:
+        names = meta.find_undeclared_variables(ENVIRONMENT.parse(template.text))
+    except TemplateSyntaxError as error:
+        raise TemplateProblem(f"{template.place}: {error.message}") from None
+    return names - {n for n, s in template.slots.items() if not s.get("row")} - {"rows"}

@@ -1,0 +1,59 @@
+"""Names as engineers give them: load cases, groups, stories, materials, files. Pools come from `facts/names.json`, variety from suffixes."""
+
+from __future__ import annotations
+
+import json
+import random
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+FACTS = Path(__file__).resolve().parent / "facts"
+
+
+@lru_cache(maxsize=16)
+def facts(name: str) -> dict[str, Any]:
+    """A data file of facts, without its source note."""
+    data: dict[str, Any] = json.loads((FACTS / f"{name}.json").read_text("utf-8"))["data"]
+    return data
+
+
+def _pool(table: str, lang: str) -> list[list[str]]:
+    names = facts("names")
+    entry = names.get(table) or names["own"]
+    return entry.get("any") or entry[lang]
+
+
+_MARKS = ("1", "2", "3", "4", "5", "7", "12", "A", "B", "C", "_1", "_2", "-1", "-2", "-A", "-B", "_NEW", "_R1", "01", "02", "03", "(1)", "(2)", "_X", "_Y")
+
+
+def fresh(table: str, lang: str, rng: random.Random, like: str = "") -> str:
+    """A name for a record of that table (`db/STLD`); `like` is a name whose looks are kept (Korean or not, length)."""
+    hangul = any("가" <= c <= "힣" for c in like)
+    for _ in range(6):
+        name = rng.choice(rng.choice(_pool(table, "ko" if hangul else lang)))
+        if like and hangul != any("가" <= c <= "힣" for c in name):
+            continue
+        break
+    if rng.random() < 0.4 and len(name) < 12:
+        name += rng.choice(_MARKS)
+    elif rng.random() < 0.12:
+        name = f"{rng.choice(('T', 'N', 'S', 'A', 'B', 'PH', 'Z', 'K'))}{rng.randint(1, 99)}-{name}"
+    return name
+
+
+def several(table: str, lang: str, rng: random.Random, count: int, like: str = "") -> list[str]:
+    """Different names that belong together where the pool has such a set."""
+    pool = rng.choice(_pool(table, lang))
+    out = list(dict.fromkeys(rng.sample(pool, min(count, len(pool)))))
+    while len(out) < count:
+        name = fresh(table, lang, rng, like)
+        if name not in out:
+            out.append(name)
+    return out
+
+
+def path(extension: str, rng: random.Random) -> str:
+    """A file path as it stands on an engineer's disk."""
+    pools = facts("names")["path"]
+    return f"{rng.choice(pools['folders'])}{rng.choice(pools['files'])}.{extension}"

@@ -1,0 +1,99 @@
+"""Korean particles: which form follows a spoken text, also after digits, units and Latin letters.
+
+A pair such as `을(를)` in a template is settled after rendering, when what stands before it is known.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Does the spoken form end in a consonant? Digits as read in Korean: 영 일 이 삼 사 오 육 칠 팔 구.
+_DIGIT_FINAL = dict(zip("0123456789", ("m", "l", "", "m", "", "", "k", "l", "l", ""), strict=True))
+# Latin letters as Koreans name them: 엘 엠 엔 알 end in consonants; a word is judged by its last letter.
+_LETTER_FINAL = {"l": "l", "m": "m", "n": "n", "r": "l"}
+# Units and signs by the sound of their last syllable: 미터, 톤, 도, 퍼센트 ...
+_UNIT_FINAL = {
+    "mm": "", "cm": "", "m": "", "kn": "n", "n": "n", "tonf": "", "kgf": "", "kn/m": "", "kn/m2": "", "kn/m²": "", "kn/㎡": "", "㎡": "",
+    "kpa": "l", "mpa": "l", "gpa": "l", "n/mm2": "", "n/mm²": "", "kn·m": "", "kn.m": "", "knm": "", "deg": "", "°": "", "℃": "", "°c": "",
+    "%": "", "s": "", "sec": "", "hz": "", "m/s": "", "m/s2": "", "m/s²": "", "kn/m3": "", "kn/m³": "", "kg": "m", "t": "n", "ton": "n",
+}  # fmt: skip
+PAIRS = {
+    "을(를)": ("을", "를"), "이(가)": ("이", "가"), "은(는)": ("은", "는"), "과(와)": ("과", "와"), "으로(로)": ("으로", "로"),
+    "(이)랑": ("이랑", "랑"), "이에요(예요)": ("이에요", "예요"), "(이)고": ("이고", "고"), "(이)야": ("이야", "야"), "(이)며": ("이며", "며"),
+    "(이)나": ("이나", "나"), "(이)라": ("이라", "라"), "(이)요": ("이요", "요"), "(이)면": ("이면", "면"), "(이)니": ("이니", "니"),
+}  # fmt: skip
+_PARTICLE = re.compile("|".join(re.escape(p) for p in sorted(PAIRS, key=len, reverse=True)))
+_CLOSERS = ")]}\"'”’」』 "
+_MARK = re.compile("\ue000[^\ue001]*\ue001|\ue002")
+# Forms that can stand after a slot, with the pair they belong to. 이 alone counts only before a space or sign.
+_FORMS = {
+    "으로": "으로(로)", "로": "으로(로)", "을": "을(를)", "를": "을(를)", "은": "은(는)", "는": "은(는)", "이랑": "(이)랑", "랑": "(이)랑", "과": "과(와)", "와": "과(와)",
+    "이고": "(이)고", "고": "(이)고", "이": "이(가)", "가": "이(가)", "이며": "(이)며", "며": "(이)며", "이에요": "이에요(예요)", "예요": "이에요(예요)", "이야": "(이)야",
+    "이요": "(이)요", "이라": "(이)라", "라": "(이)라",
+}  # fmt: skip
+_AFTER = re.compile(rf"({'|'.join(sorted(_FORMS, key=len, reverse=True))})(?![가-힣])")
+
+
+def pair_after(text: str, at: int) -> tuple[str, int] | None:
+    """(pair, length of the form) when a particle that agrees with what stands before it begins at `at`."""
+    found = _AFTER.match(text, at)
+    if found is None:
+        return None
+    pair = _FORMS[found[1]]
+    if particle(text[:at], pair) != found[1]:
+        return None  # the writer's own slip, or no particle at all
+    return pair, len(found[1])
+
+
+def final_sound(text: str) -> str:
+    """'' if the spoken text ends in a vowel, 'l' for ㄹ, another letter for any other final consonant.
+
+    Closing brackets and quotes are looked through; a bracketed remark counts as the last word.
+    """
+    text = text.rstrip(_CLOSERS)
+    if not text:
+        return ""
+    last = text[-1]
+    if "가" <= last <= "힣":
+        jong = (ord(last) - 0xAC00) % 28
+        return "" if jong == 0 else "l" if jong == 8 else "k"
+    unit = re.search(r"(?<=\d)\s?([A-Za-z°℃%㎡][A-Za-z°℃%²³㎡·./0-9]*)$", text)
+    if unit and unit[1].lower() in _UNIT_FINAL:
+        return _UNIT_FINAL[unit[1].lower()]
+    if last.isdecimal():
+        return _number_final(text)
+    if last.isalpha() and last.isascii():
+        return _LETTER_FINAL.get(last.lower(), "")
+    return ""
+
+
+def _number_final(text: str) -> str:
+    number = re.search(r"[\d.,]+$", text)
+    digits = number.group() if number else text[-1]
+    zeros = re.search(r"0+$", digits.replace(",", ""))
+    if zeros:
+        if "." in digits or set(digits) <= {"0"}:
+            return "m"
+        return {1: "p", 2: "k", 3: "n"}.get(len(zeros.group()), "n" if len(zeros.group()) < 8 else "k")  # 십 백 천 만 억
+    return _DIGIT_FINAL[digits[-1]]
+
+
+def particle(text: str, pair: str) -> str:
+    """The form of a particle pair such as '을(를)' that follows `text`."""
+    closed, open_ = PAIRS[pair]
+    final = final_sound(text)
+    if closed == "으로":
+        return open_ if final in ("", "l") else closed
+    return closed if final else open_
+
+
+def settle(text: str) -> str:
+    """Text with every pair such as '을(를)' replaced by the form its surroundings ask for."""
+    out: list[str] = []
+    at = 0
+    for match in _PARTICLE.finditer(text):
+        out.append(text[at : match.start()])
+        out.append(particle(_MARK.sub("", "".join(out)[-120:]), match.group()))
+        at = match.end()
+    out.append(text[at:])
+    return "".join(out)

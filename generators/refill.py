@@ -1,0 +1,515 @@
+"""Fill a harvested template with new values: other numbers, units, counts, names and codes, in words and call alike.
+
+Values are drawn so that what the author's values had in common stays true: equal numbers stay equal, a range stays a range, a rising column rises, all
+quantities of one dimension move by one factor. The caller validates the call and checks the words.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from gennx.generators import forms, names
+from gennx.generators.bank import Template
+from gennx.generators.leaves import NUMBERED, inner_schema
+from gennx.generators.lexicon import Lexicon, value_key
+from gennx.generators.particles import settle
+from gennx.generators.units import factor_to
+from gennx.schemas.catalogue import ANNOTATION, Endpoint, Schema
+
+OPEN, MID, CLOSE = "\ue000", "\ue001", "\ue002"
+SCALES = (0.4, 0.5, 0.6, 0.75, 0.8, 0.9, 1.0, 1.1, 1.2, 1.25, 1.4, 1.5, 1.8, 2.0, 2.5)
+SMALL_IDS = frozenset({"material_id", "section_id", "thickness_id", "wall_id", "stage_id", "story_id", "serial", "record_id", "member_id"})
+
+
+@dataclass
+class Drawn:
+    """Values of a template's slots and how to say them."""
+
+    values: dict[str, Any]
+    rows: list[dict[str, Any]]
+    specs: dict[str, dict[str, Any]]
+    words: dict[str, Any] = field(default_factory=dict)
+    """For phrase slots: the phrase that says the value (a list for row slots)."""
+
+
+class _Draw:
+    def __init__(self, template: Template, endpoint: Endpoint, lexicon: Lexicon, rng: random.Random, keep: bool) -> None:
+        self.template, self.endpoint, self.lexicon, self.rng, self.keep = template, endpoint, lexicon, rng, keep
+        self.notes = {name: note_of(endpoint, spec["field"]) for name, spec in template.slots.items()}
+        self.specs = {name: dict(spec) for name, spec in template.slots.items()}
+        self.offsets: dict[str, Callable[[int], int]] = {}
+        self.scales: dict[str, Decimal] = {}
+        self.named: dict[tuple[str, str], str] = {}
+        self.said: dict[tuple[str, str], Decimal] = {}
+
+    # ---- numbers of things
+
+    def id_class(self, name: str) -> str:
+        if self.specs[name]["field"] in ("key", "ids"):
+            return str(self.endpoint.key or "serial") if self.endpoint.key != "serial" else f"serial:{self.endpoint.uri}"
+        note = self.notes[name]
+        return f"record:{note.get('ref')}" if note.get("kind") == "record_id" else str(note.get("kind"))
+
+    def move(self, kind: str) -> Callable[[int], int]:
+        """How numbers of one kind of thing move: by one offset, so that differences and order stay."""
+        if kind not in self.offsets:
+            egs = [n for s in self._id_slots(kind) for n in _flat(self.specs[s]["eg"]) if isinstance(n, int)]
+            low, high = min(egs), max(egs)
+            top = 99 if kind.split(":")[0] in SMALL_IDS or kind.startswith(("record", "serial")) else self.rng.choice((99, 400, 999, 2500, 9000))
+            span = high - low
+            start = self.rng.randint(1, max(2, top - span))
+            if any(self.specs[s].get("style") == "parity" for s in self._id_slots(kind)):
+                start += (start - low) % 2
+            self.offsets[kind] = lambda n, shift=start - low: n + shift  # type: ignore[misc]
+        return self.offsets[kind]
+
+    def _id_slots(self, kind: str) -> list[str]:
+        return [n for n in self.specs if self.numbered(n) and self.id_class(n) == kind]
+
+    def numbered(self, name: str) -> bool:
+        return self.specs[name]["field"] in ("key", "ids") or self.notes[name].get("kind") in NUMBERED
+
+    # ---- quantities
+
+    def scale(self, dimension: str) -> Decimal:
+        if dimension not in self.scales:
+            self.scales[dimension] = Decimal(str(self.rng.choice(SCALES)))
+        return self.scales[dimension]
+
+    def quantity(self, name: str, eg: float) -> float | int:
+        """A new value near the author's, rounded as it was, within the limits of the field."""
+        spec, note = self.specs[name], self.notes[name]
+        if self.keep or eg == 0:
+            return eg
+        factor = Decimal(spec["factor"])
+        memo = (note.get("dim", "none"), repr(eg))
+        if memo in self.said:
+            said = self.said[memo]
+        else:
+            said = self._said(spec, note, forms.decimal(eg) / factor)
+            self.said[memo] = said
+        schema = inner_schema(schema_of(self.endpoint, spec["field"]))
+        value = said * factor
+        if not _within(value, schema):
+            return eg
+        if schema.get("type") == "integer" or isinstance(eg, int) and value == value.to_integral_value():
+            return int(value) if value == value.to_integral_value() else eg
+        return float(value)
+
+    def _said(self, spec: dict[str, Any], note: Schema, eg: Decimal) -> Decimal:
+        typical = note.get("typical", {})
+        dimension = note.get("dim", "none")
+        digits = min(4, int(spec.get("digits", 0)))
+        alike = [v for v in typical.get("values", ()) if isinstance(v, (int, float)) and (v > 0) == (eg > 0) and v]
+        if alike and self.rng.random() < 0.6:
+            return forms.decimal(self.rng.choice(alike)) / Decimal(spec["factor"])
+        if dimension == "none" and abs(eg) <= 1 and digits:  # ratios stay ratios
+            low = Decimal(1).scaleb(-digits)
+            return _rounded(Decimal(str(self.rng.uniform(float(low), 1.0))), digits, self.rng).copy_sign(eg) if abs(eg) < 1 else eg
+        if dimension == "none" and eg == eg.to_integral_value() and abs(eg) < 100:
+            return max(Decimal(1), abs(eg) + self.rng.choice((-2, -1, 0, 1, 2, 3, 5))).copy_sign(eg)
+        scaled = eg * self.scale(dimension)
+        if self.rng.random() < 0.5:
+            scaled *= Decimal(str(round(self.rng.uniform(0.85, 1.15), 2)))
+        return _rounded(scaled, digits, self.rng)
+
+    # ---- names
+
+    def name(self, slot: str, eg: str) -> str:
+        note, spec = self.notes[slot], self.specs[slot]
+        kind, ref = note.get("kind", "text"), note.get("ref", "")
+        suffix = spec.get("suffix", "")
+        core = eg.removesuffix(suffix) if suffix else eg
+        if self.keep:
+            return eg
+        table = ref.split(".")[0] or (self.endpoint.uri if kind == "own_name" else "db/STLD" if kind == "result_case" else "")
+        memo = (table or kind, core)
+        if memo in self.named:
+            return self.named[memo] + suffix
+        if kind in ("name_ref", "own_name", "result_case"):
+            if kind == "result_case" and not suffix and core.endswith(")"):
+                new = core
+            else:
+                new = names.fresh(table, self.template.lang, self.rng, core)
+                taken = set(self.named.values())
+                while new in taken:
+                    new = names.fresh(table, self.template.lang, self.rng, core)
+        elif kind == "story_name":
+            new = self.rng.choice(names.facts("stories")["floors"]) if core in names.facts("stories")["floors"] else core
+        elif kind == "file_path":
+            new = names.path(core.rsplit(".", 1)[-1], self.rng) if "." in core[-6:] else core
+        elif kind in ("standard", "grade", "section_name", "shape", "code_name"):
+            new = core
+        else:
+            pool = note.get("typical", {}).get("values")
+            new = str(self.rng.choice(pool)) if pool and core in pool and self.rng.random() < 0.7 else core
+        self.named[memo] = new
+        return new + suffix
+
+    # ---- codes
+
+    def code(self, slot: str, eg: Any, said: str) -> tuple[Any, str]:
+        """Another member of the code with words of its own, or the author's."""
+        if self.keep or self.rng.random() < 0.45:
+            return eg, said
+        field_name = self.specs[slot]["field"]
+        lang = self.template.lang
+        codes = {p.text for p in self.lexicon.members(field_name) if p.lang == ""}
+        phrases = [p for p in self.lexicon.members(field_name) if p.lang == lang or (p.lang == "" and said in codes)]
+        if said.isascii() and lang == "ko":
+            phrases += [p for p in self.lexicon.members(field_name) if p.lang == "en"]
+        same_kind = [p for p in phrases if _like(p.text, said) and p.value != value_key(eg)]
+        if not same_kind:
+            return eg, said
+        picked = self.rng.choice(same_kind)
+        return typed(picked.value, eg), picked.text
+
+    # ---- everything
+
+    def run(self) -> Drawn:
+        drawn = Drawn({}, [], self.specs)
+        order = sorted((n for n in self.specs if not self.specs[n].get("row")), key=lambda n: self.specs[n]["field"] not in ("key", "ids"))
+        self._choose_units()
+        for name in order:
+            spec = self.specs[name]
+            match spec["as"]:
+                case "number":
+                    drawn.values[name] = self._moved(name, spec["eg"]) if self.numbered(name) else self.quantity(name, spec["eg"])
+                case "run":
+                    drawn.values[name] = self._run(name, drawn)
+                    if len(drawn.values[name]) != len(spec["eg"]):
+                        spec["style"] = spec["style"] if spec["style"] != "parity" else "list"
+                case "sequence":
+                    drawn.values[name] = [self.quantity(name, v) for v in spec["eg"]]
+                case "text":
+                    drawn.values[name] = self.name(name, spec["eg"])
+                case "phrase":
+                    drawn.values[name], drawn.words[name] = self.code(name, spec["eg"], spec["said"])
+        self._rows(drawn)
+        return drawn
+
+    def _moved(self, name: str, eg: Any) -> Any:
+        if self.keep or not isinstance(eg, int):
+            return eg
+        return self.move(self.id_class(name))(eg)
+
+    def _choose_units(self) -> None:
+        """Another unit for quantities that carry theirs; all of one written unit change together."""
+        if self.keep:
+            return
+        swaps: dict[tuple[str, str], tuple[str, str] | None] = {}
+        for name, spec in self.specs.items():
+            unit = spec.get("unit")
+            if unit is None:
+                continue
+            key = (unit, spec["factor"])
+            if key not in swaps:
+                dimension = self.notes[name].get("dim", "none")
+                options = [o for o in forms.exchanges(unit, spec["factor"]) if factor_to(o[0], dimension) == Decimal(o[1])]
+                ascii_only = [o for o in options if self.template.lang == "ko" or o[0].isascii() or o[0][0] not in "도초일"]
+                swaps[key] = self.rng.choice(ascii_only) if ascii_only and self.rng.random() < 0.35 else None
+            swap = swaps[key]
+            if swap is not None:
+                eg = spec["eg"]
+                first = eg[0] if isinstance(eg, list) else eg
+                if isinstance(first, list) or first == 0:
+                    continue
+                said = forms.decimal(first) / Decimal(swap[1])
+                if Decimal("0.05") <= abs(said) < 100000 and len(forms.plain(said)) <= 8:
+                    spec["digits"] = max(0, int(spec.get("digits", 0)) + _shift(spec["factor"], swap[1]))
+                    spec["unit"], spec["factor"] = swap
+
+    def _run(self, name: str, drawn: Drawn) -> list[int]:
+        spec = self.specs[name]
+        eg = [int(v) for v in spec["eg"]]
+        if self.keep:
+            return eg
+        if not self.numbered(name):
+            return eg
+        columns = [n for n, s in self.specs.items() if n != name and s.get("along")]
+        move = self.move(self.id_class(name))
+        shape = schema_of(self.endpoint, spec["field"]) if spec["field"] not in ("key", "ids") else {}
+        fixed = "NODE" in spec["field"] or "maxItems" in shape or spec.get("along") or columns or spec["style"] == "parity"
+        alone = len(self._id_slots(self.id_class(name))) == 1
+        if fixed or not alone or self.rng.random() < 0.25:
+            return [move(n) for n in eg]
+        return self._fresh_run("range" if "join" in spec else spec["style"], move(eg[0]))
+
+    def _fresh_run(self, style: str, start: int) -> list[int]:
+        rng = self.rng
+        if style == "list":
+            count = rng.choice((2, 2, 3, 3, 3, 4, 4, 5, 6))
+            if rng.random() < 0.3:
+                return list(range(start, start + count))
+            out = [start]
+            while len(out) < count:
+                out.append(out[-1] + rng.choice((1, 1, 2, 3, 5, 10, rng.randint(1, 40))))
+            return out
+        count = rng.choice((3, 4, 4, 5, 6, 6, 8, 10, 12, 16))
+        if style == "step":
+            step = rng.choice((2, 2, 3, 5, 10))
+            return list(range(start, start + step * count, step))
+        whole = list(range(start, start + count + (2 if style == "except" else 0)))
+        if style == "except":
+            for gone in rng.sample(whole[1:-1], rng.choice((1, 1, 2))):
+                whole.remove(gone)
+        return whole
+
+    def _rows(self, drawn: Drawn) -> None:
+        slots = [n for n, s in self.specs.items() if s.get("row")]
+        if not slots:
+            return
+        had = len(self.specs[slots[0]]["eg"])
+        count = had if self.keep else max(2, min(9, had + self.rng.choice((-2, -1, -1, 0, 0, 1, 1, 2, 3))))
+        drawn.rows = [{} for _ in range(count)]
+        for name in slots:
+            spec = self.specs[name]
+            if spec["as"] == "phrase":
+                said = [self.code(name, spec["eg"][i % had], spec["said"]) for i in range(count)]
+                said = [(v, w) if v != spec["eg"][i % had] or spec["eg"][i % had] == spec["eg"][0] else self._spoken(name, v, w) for i, (v, w) in enumerate(said)]
+                drawn.words[name] = [w for _, w in said]
+                column = [v for v, _ in said]
+            else:
+                column = self._column(name, spec, had, count)
+            for row, value in zip(drawn.rows, column, strict=True):
+                row[name] = value
+
+    def _spoken(self, slot: str, value: Any, said: str) -> tuple[Any, str]:
+        """Words for a member other than the first row's."""
+        options = [p.text for p in self.lexicon.members(self.specs[slot]["field"]) if p.value == value_key(value) and p.lang in (self.template.lang, "")]
+        like = [o for o in options if _like(o, said)] or options
+        return value, (self.rng.choice(like) if like else said)
+
+    def _column(self, name: str, spec: dict[str, Any], had: int, count: int) -> list[Any]:
+        eg = spec["eg"]
+        if spec["as"] == "text":
+            if len(set(map(str, eg))) == had:
+                table = self.notes[name].get("ref", "").split(".")[0] or self.endpoint.uri
+                if self.notes[name].get("kind") in ("own_name", "name_ref") and not self.keep:
+                    return [str(n) + spec.get("suffix", "") for n in names.several(table, self.template.lang, self.rng, count, str(eg[0]))]
+                return [self.name(name, eg[i]) if i < had else eg[i % had] for i in range(count)]
+            return [self.name(name, eg[i % had]) for i in range(count)]
+        if spec["as"] in ("run", "sequence"):
+            return self._list_column(name, spec, had, count)
+        if self.numbered(name):
+            return self._id_column(name, eg, had, count)
+        rising = all(b > a for a, b in zip(eg, eg[1:], strict=False)) and had > 2
+        values = [self.quantity(name, v) for v in eg]
+        if not rising:
+            return [values[i] if i < had else self.rng.choice(values) for i in range(count)]
+        if not all(b > a for a, b in zip(values, values[1:], strict=False)):
+            values = list(eg)
+        while len(values) < count:
+            step = forms.decimal(values[-1]) - forms.decimal(values[-2])
+            more = forms.decimal(values[-1]) + step
+            values.append(int(more) if isinstance(values[-1], int) else float(more))
+        schema = inner_schema(schema_of(self.endpoint, spec["field"]))
+        if not all(_within(forms.decimal(v), schema) for v in values):
+            return [eg[i % had] for i in range(count)]
+        return values[:count]
+
+    def _id_column(self, name: str, eg: list[int], had: int, count: int) -> list[int]:
+        move = self.move(self.id_class(name)) if not self.keep else (lambda n: n)
+        moved = [move(n) for n in eg]
+        if count <= had:
+            return moved[:count]
+        if len(set(eg)) == 1:
+            return [moved[0]] * count
+        if self.specs[name]["field"] != "key" and len(set(eg)) < had:
+            return [moved[i % had] for i in range(count)]
+        step = moved[-1] - moved[-2] or 1
+        while len(moved) < count:
+            moved.append(moved[-1] + step)
+        return moved
+
+    def _list_column(self, name: str, spec: dict[str, Any], had: int, count: int) -> list[list[Any]]:
+        eg = spec["eg"]
+        if self.numbered(name):
+            move = self.move(self.id_class(name)) if not self.keep else (lambda n: n)
+            rows = [[move(int(n)) for n in r] for r in eg]
+            step = [b - a for a, b in zip(rows[-2], rows[-1], strict=False)] if len(rows[-1]) == len(rows[-2]) else [1] * len(rows[-1])
+            while len(rows) < count:
+                rows.append([a + (d or 0) for a, d in zip(rows[-1], step, strict=False)])
+            return rows[:count]
+        rows_f = [[self.quantity(name, v) for v in r] for r in eg]
+        return [rows_f[i % had] for i in range(count)]
+
+
+def _flat(value: Any) -> list[Any]:
+    return [x for v in value for x in _flat(v)] if isinstance(value, list) else [value]
+
+
+def _shift(old: str, new: str) -> int:
+    """Decimals gained when a quantity moves from one unit to another."""
+    ratio = Decimal(new) / Decimal(old)
+    return int(round(float(ratio.log10())))
+
+
+def _like(a: str, b: str) -> bool:
+    """Words that can stand in the same place: both Korean or both Latin, neither a sentence."""
+    return a.isascii() == b.isascii() and abs(a.count(" ") - b.count(" ")) <= 1
+
+
+def typed(text: str, like: Any) -> Any:
+    """A value out of its key in a words table, of the type of `like`."""
+    if isinstance(like, bool):
+        return text == "true"
+    if isinstance(like, int):
+        return int(text)
+    if isinstance(like, float):
+        return float(text)
+    return text
+
+
+def _rounded(value: Decimal, digits: int, rng: random.Random) -> Decimal:
+    """Rounded as people say numbers: to the author's decimals, large ones to a few figures."""
+    if digits == 0:
+        size = abs(value)
+        step = Decimal(1) if size < 100 else Decimal(5) if size < 400 and rng.random() < 0.5 else Decimal(10) if size < 2000 else Decimal(50) if size < 10000 else Decimal(1).scaleb(value.adjusted() - 2)
+        if rng.random() < 0.15 and size >= 20:
+            step = Decimal(1) if size < 1000 else Decimal(10)
+        out = (value / step).quantize(Decimal(1), ROUND_HALF_EVEN) * step
+        return out if out != 0 else Decimal(1).copy_sign(value)
+    out = value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN)
+    return out if out != 0 else Decimal(1).scaleb(-digits).copy_sign(value)
+
+
+def _within(value: Decimal, schema: Schema) -> bool:
+    v = float(value)
+    return (
+        v >= schema.get("minimum", float("-inf"))
+        and v <= schema.get("maximum", float("inf"))
+        and v > schema.get("exclusiveMinimum", float("-inf"))
+        and v < schema.get("exclusiveMaximum", float("inf"))
+    )
+
+
+def schema_of(endpoint: Endpoint, path: str) -> Schema:
+    """Schema of a field by its dotted path; empty for record keys."""
+    node: Schema = endpoint.schema
+    if path in ("key", "ids"):
+        return {}
+    for part in path.split("."):
+        node = inner_schema(node)
+        inner = node.get("properties", {}).get(part)
+        if inner is None:
+            rest = node.get("additionalProperties")
+            inner = rest if isinstance(rest, dict) else {}
+        node = inner
+    return node
+
+
+def note_of(endpoint: Endpoint, path: str) -> Schema:
+    """Annotation of a field; for record keys their kind."""
+    if path in ("key", "ids"):
+        return {"kind": endpoint.key or "serial"}
+    note: Schema = schema_of(endpoint, path).get(ANNOTATION, {})
+    return note
+
+
+def draw(template: Template, endpoint: Endpoint, lexicon: Lexicon, rng: random.Random, keep: bool = False) -> Drawn:
+    """New values for all slots; with `keep` the author's own."""
+    return _Draw(template, endpoint, lexicon, rng, keep).run()
+
+
+# ---------------------------------------------------------------- the call
+
+
+def fill(node: Any, drawn: Drawn, row: dict[str, Any] | None = None, at: int = 0, key: int = 0) -> Any:
+    """The call with values in place of slots."""
+    if isinstance(node, list):
+        return [fill(v, drawn, row, at, key) for v in node]
+    if not isinstance(node, dict):
+        return node
+    if len(node) == 1:
+        (word, value), = node.items()
+        match word:
+            case "$":
+                return _joined(drawn.values[value], drawn.specs[value])
+            case "$row":
+                return _joined((row or {})[value], drawn.specs[value])
+            case "$each":
+                return drawn.values[value][at]
+            case "$key":
+                return key
+            case "$rows":
+                return [fill(value, drawn, r, i, key) for i, r in enumerate(drawn.rows)]
+    out = {}
+    for name, value in node.items():
+        out[name] = _records(value, drawn) if name == "Assign" and isinstance(value, list) else fill(value, drawn, row, at, key)
+    return out
+
+
+def _joined(value: Any, spec: dict[str, Any]) -> Any:
+    """A run that the call holds as one text, "701to730"."""
+    return f"{value[0]}{spec['join']}{value[-1]}" if "join" in spec else value
+
+
+def _records(groups: list[Any], drawn: Drawn) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for group in groups:
+        if "each" in group:
+            for i, number in enumerate(drawn.values[group["each"]]):
+                out[str(number)] = fill(group["record"], drawn, None, i, number)
+        elif group.get("rows"):
+            for i, row in enumerate(drawn.rows):
+                number = row[group["key"]["$row"]]
+                out[str(number)] = fill(group["record"], drawn, row, i, number)
+        else:
+            number = fill(group["key"], drawn)
+            out[str(number)] = fill(group["record"], drawn, None, 0, number)
+    return out
+
+
+# ---------------------------------------------------------------- the words
+
+
+def _say(value: Any, spec: dict[str, Any], word: str | None, lang: str, rng: random.Random) -> str:
+    match spec["as"]:
+        case "number":
+            return forms.quantity(value, spec, rng)
+        case "sequence":
+            plain = {**spec, "unit": None}
+            units = spec.get("units", [False, False])
+            last = spec if units[-1] else plain
+            each = spec if units[0] else plain
+            texts = [forms.quantity(v, each, rng) for v in value[:-1]] + [forms.quantity(value[-1], last, rng)]
+            return str(spec["sep"]).join(texts)
+        case "run":
+            return forms.run(value, lang, rng, spec.get("tag", ""), spec.get("style", ""))
+        case "phrase":
+            return word or str(spec["said"])
+        case _:
+            return str(value).removesuffix(spec.get("suffix", "")) if spec.get("suffix") else str(value)
+
+
+def words(template: Template, drawn: Drawn, rng: random.Random) -> tuple[str, list[tuple[str, str]]]:
+    """The finished request, and for each slot the words that say it."""
+    said: list[tuple[str, str]] = []
+
+    def mark(name: str, text: str) -> str:
+        said.append((name, text))
+        return f"{OPEN}{len(said) - 1}{MID}{text}{CLOSE}"
+
+    scope: dict[str, Any] = {}
+    for name, value in drawn.values.items():
+        scope[name] = mark(name, _say(value, drawn.specs[name], drawn.words.get(name), template.lang, rng))
+    if template.loops:
+        scope["rows"] = [
+            {n: mark(n, _say(v, drawn.specs[n], drawn.words[n][i] if n in drawn.words else None, template.lang, rng)) for n, v in row.items()}
+            for i, row in enumerate(drawn.rows)
+        ]
+    text = template.render(**scope)
+    text = settle(text) if template.lang == "ko" else forms.article(text)
+    return unmark(text), said
+
+
+def unmark(text: str) -> str:
+    """The text without the marks of slots."""
+    import re
+
+    return re.sub(f"{OPEN}\\d+{MID}|{CLOSE}", "", text)
