@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from gennx.generators import dofs
 from gennx.generators.leaves import NUMBERED, Leaf, call_leaves, elements
 from gennx.generators.lexicon import Lexicon, Phrase
 from gennx.generators.reading import Number, Reading, Run, expansions, read
@@ -31,6 +32,10 @@ NEGATIVE = re.compile(
     r"disable|\bfalse\b|omit|skip|turn(?:ed)? off|unchecked|leave out|drop|neither|\bnone\b|instead|non-?",
     re.I,
 )
+FROM_AFTER = re.compile(r"부터|번호|순|~|차례|에서|번째|to\b|through|onward|-")
+FROM_BEFORE = re.compile(r"from|start|begin|onward|number", re.I)
+STEPPED = re.compile(r"간격|씩|건너|마다|step|\bby\b|every|increment|spac", re.I)
+NEW_KEY = re.compile(r"NEW\d+")
 EMPTY_WORDS = ("없음", "없이", "없는", "없고", "없", "빈", "비우", "비워", "none", "no ", "blank", "empty", "without", "-")
 
 
@@ -230,6 +235,8 @@ def string_evidence(leaf: Leaf, hay: Haystack) -> Iterator[Evidence]:
         if found:
             meant = list(range(int(found[1]), int(found[2]) + 1, int(found[3] or 1)))
             yield from run_evidence(meant, hay)
+    if kind == "dof_flags" and (span := dofs.means(hay.text, value)):
+        yield Evidence(*span, "dofs")
     bare = CASE_SUFFIX.sub("", value)
     if bare != value:
         for e in text_evidence(bare, hay):
@@ -282,7 +289,9 @@ def follows(leaf: Leaf, lexicon: Lexicon, tool: Tool) -> bool:
     """True if a stated rule gives the leaf's value: a default, a serial, a rule of the endpoint's words."""
     kind = leaf.note.get("kind")
     if leaf.kind == "key":
-        return tool.endpoint.single
+        return tool.endpoint.single or (isinstance(leaf.value, str) and NEW_KEY.fullmatch(leaf.value) is not None)
+    if leaf.kind == "empty" and tool.endpoint.empty_ok:
+        return True
     if kind == "serial" or (kind == "item_id" and isinstance(leaf.place[-2], int) and leaf.value in (0, int(leaf.place[-2]) + 1)):
         return True
     if leaf.value == leaf.default and isinstance(leaf.value, bool) == isinstance(leaf.default, bool):
@@ -295,13 +304,35 @@ def _rule_holds(rule: dict[str, Any], leaf: Leaf) -> bool:
         return False
     if "same_as" in rule and (not isinstance(leaf.holder, dict) or leaf.value != leaf.holder.get(rule["same_as"])):
         return False
-    for path, wanted in rule.get("if", {}).items():
-        node: Any = leaf.holder
-        for part in path.split("."):
-            node = node.get(part) if isinstance(node, dict) else None
-        if node not in wanted if isinstance(wanted, list) else node != wanted:
-            return False
-    return True
+    return all(_meets(_reach(leaf.holder, path), wanted) for path, wanted in rule.get("if", {}).items())
+
+
+def _reach(node: Any, path: str) -> Any:
+    """Value at a dotted path below the object that holds the leaf, None where there is none; numbers step into arrays."""
+    for part in path.split("."):
+        if isinstance(node, dict):
+            node = node.get(part)
+        elif isinstance(node, list) and part.isdigit() and int(part) < len(node):
+            node = node[int(part)]
+        else:
+            return None
+    return node
+
+
+def _meets(value: Any, wanted: Any) -> bool:
+    match wanted:
+        case "present":
+            return value is not None
+        case "absent":
+            return value is None
+        case {"starts": start}:
+            return isinstance(value, str) and value.startswith(start)
+        case {"ends": end}:
+            return isinstance(value, str) and value.endswith(end)
+        case list():
+            return value in wanted
+        case _:
+            return bool(value == wanted)
 
 
 def padded(leaf: Leaf, index: int) -> bool:
@@ -345,12 +376,21 @@ def _keys_said(keys: Sequence[Leaf], hay: Haystack) -> bool:
 
 
 def _counts_up(values: Sequence[int], hay: Haystack) -> bool:
-    """Numbers from a stated first one on, as in "번호는 301부터"."""
-    if list(values) != list(range(values[0], values[0] + len(values))):
+    """Numbers from a stated first one on: "번호는 301부터", "1001번부터 10 간격으로 8개"."""
+    step = values[1] - values[0]
+    if step <= 0 or list(values) != list(range(values[0], values[0] + step * len(values), step)):
         return False
-    around = [hay.text[n.end : n.end + 14] for n in hay.reading.numbers if n.value == values[0]]
-    before = [hay.text[max(0, n.start - 24) : n.start].lower() for n in hay.reading.numbers if n.value == values[0]]
-    return any(re.search(r"부터|번호|순|~|차례", a) for a in around) or any(re.search(r"from|start|begin|onward|number", b) for b in before)
+    numbers = hay.reading.numbers
+    firsts = [n for n in numbers if n.value == values[0]]
+    begun = any(
+        FROM_AFTER.search(hay.text[n.end : n.end + 14]) or FROM_BEFORE.search(hay.text[max(0, n.start - 24) : n.start]) for n in firsts
+    )
+    if not begun:
+        return False
+    if step == 1:
+        return True
+    stepped = any(n.value == step for n in numbers) and STEPPED.search(hay.text) is not None
+    return stepped and any(n.value in (len(values), values[-1]) for n in numbers)
 
 
 def _by_sequence(leaf: Leaf, leaves: Sequence[Leaf], hay: Haystack) -> bool:
