@@ -22,6 +22,7 @@ ID_TAG_BEFORE = re.compile(r"(?:절점|요소|부재|번호|노드|재료|재질
 OTHER_COUNTER = re.compile(r"\s?(?:층|월|일|시(?!간)|년|동|호기|F\b|차|층짜리|개동|인|명|page|쪽|장|rev|th\b|st\b|nd\b|rd\b|storey|story|floor)", re.I)
 GLUED_OK = re.compile(r"(?<![A-Za-z])[XYZxyztTBHDLPkE@]$")  # X3.5, t200: the letter names the quantity
 MAX_TOGETHER = 6
+FACT_KINDS = frozenset({"grade", "standard", "section_name", "shape", "code_name"})
 
 
 @dataclass(slots=True)
@@ -113,6 +114,11 @@ def _settle(component: list[Variable], hay: Haystack, lexicon: Lexicon) -> None:
         _settle_one(component[0], hay, lexicon)
         return
     spans = _distinct(s for v in component for s in v.spans)
+    if all(isinstance(v.value, str) and s.how == "text" for v in component for s in v.spans) and len({v.value for v in component}) == 1:
+        component.sort(key=lambda v: v.leaf.note.get("kind") not in FACT_KINDS)
+        for v in component:  # one name in several fields, said once or more
+            v.bound = spans
+        return
     if len(component) > MAX_TOGETHER or len(spans) > MAX_TOGETHER + 2:
         return
     if len(spans) == 1:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from gennx.generators.binding import Variable, bind
+from gennx.generators.binding import FACT_KINDS, Variable, bind
 from gennx.generators.grounding import ID_RANGE, Evidence, Haystack, Ungrounded, check, evidence, follows, number_evidence, run_evidence, sequence_evidence
 from gennx.generators.leaves import Leaf, Place, call_leaves, elements
 from gennx.generators.lexicon import Lexicon
@@ -60,7 +60,10 @@ class _Names:
         span = variable.bound[0]
         if (span.start, span.end) not in self.at:
             self.at[span.start, span.end] = self.add(variable.leaf, {**slot_of(variable.leaf, span, hay), **more})
-        return self.at[span.start, span.end]
+        name = self.at[span.start, span.end]
+        if variable.leaf.note.get("kind") in FACT_KINDS:
+            self.slots[name]["field"] = variable.leaf.field  # a grade that is also a name is drawn as a grade
+        return name
 
     def add(self, leaf: Leaf, spec: dict[str, Any]) -> str:
         base = "key" if leaf.kind == "key" else re.sub(r"\W", "_", leaf.field.rsplit(".", 1)[-1]) or "value"

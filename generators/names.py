@@ -53,6 +53,25 @@ def several(table: str, lang: str, rng: random.Random, count: int, like: str = "
     return out
 
 
+@lru_cache(maxsize=2)
+def _families() -> dict[str, list[tuple[str, str, list[str]]]]:
+    """Grade or section name -> the lists it stands in: (type or shape, standard or database, members)."""
+    out: dict[str, list[tuple[str, str, list[str]]]] = {}
+    for table in ("materials", "sections"):
+        for kind, standards in facts(table).items():
+            for standard, members in standards.items():
+                for member in members:
+                    out.setdefault(member, []).append((kind, standard, members))
+    return out
+
+
+def another(name: str, context: str, rng: random.Random) -> str:
+    """Another grade or section of the same standard; `context` is text that tells the standard where several have the name."""
+    families = _families().get(name, [])
+    named = [f for f in families if f'"{f[1]}"' in context] or families
+    return rng.choice(named[0][2]) if named else name
+
+
 def path(extension: str, rng: random.Random) -> str:
     """A file path as it stands on an engineer's disk."""
     pools = facts("names")["path"]

@@ -6,6 +6,7 @@ quantities of one dimension move by one factor. The caller validates the call an
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -142,7 +143,9 @@ class _Draw:
             new = self.rng.choice(names.facts("stories")["floors"]) if core in names.facts("stories")["floors"] else core
         elif kind == "file_path":
             new = names.path(core.rsplit(".", 1)[-1], self.rng) if "." in core[-6:] else core
-        elif kind in ("standard", "grade", "section_name", "shape", "code_name"):
+        elif kind in ("grade", "section_name"):
+            new = names.another(core, json.dumps(self.template.call) + json.dumps(self.specs), self.rng)
+        elif kind in ("standard", "shape", "code_name"):
             new = core
         else:
             pool = note.get("typical", {}).get("values")

@@ -26,7 +26,7 @@ class CatalogueError(Exception):
     """A schema file or a name that does not fit the catalogue; the message says where and how to mend it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Endpoint:
     """One endpoint: its facts, its names, and `schema`, the resolved schema of a record or body (never edited)."""
 
