@@ -1,0 +1,34 @@
+"""`doc/ANAL`: may the model be analysed, and with what result.
+
+A model of line elements is solved (frames.py); anything else is taken as analysed without numbers, so that its result
+tables answer with their head alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gennx.emulator.document import Document
+from gennx.emulator.replies import PRODUCT, Reply, complete, failure
+
+NO_LOAD = "[Error] Load information has not been entered for Analysis."
+NO_SUPPORT = "[Error] Boundary condition has not been entered for Analysis."
+BAD_TYPE = "The 'TYPE' is invalid."
+FAILED = f"{PRODUCT} Analysis failed."
+LOADS = frozenset(
+    ["BODF", "CNLD", "BMLD", "SDSP", "NBOF", "PRES", "PNLA", "FBLA", "FMLD", "EPST", "EPSE", "ETMP", "GTMP", "BTMP", "STMP", "NTMP", "PRST", "PTNS", "TDPL", "EXLD", "EFCT", "SPLC", "THIS", "THGA", "THNL", "THSL", "MVLD", "SMLC", "STAG", "SEIS", "WIND", "HSTG"]
+)
+SUPPORTS = ("CONS", "NSPR", "GSPR", "SSPS", "ELNK")
+
+
+def analyse(document: Document, argument: Any) -> Reply:
+    """Check the preconditions and solve. A failed analysis is a plain message, as on live servers."""
+    kind = argument.get("TYPE") if isinstance(argument, dict) else None
+    if kind not in (None, "", "Pushover"):
+        return failure(BAD_TYPE)
+    document.results = None
+    if not any(document.store.rows(f"db/{t}") for t in LOADS):
+        return failure(NO_LOAD)
+    if not any(document.store.rows(f"db/{t}") for t in SUPPORTS):
+        return failure(NO_SUPPORT)
+    return complete()

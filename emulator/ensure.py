@@ -1,0 +1,201 @@
+"""Create what a call needs and does not bring: `ensure`.
+
+References by the catalogue's annotations, plus what an operation needs that no field names: a frame to analyse, a
+closed outline to mesh, a file to open. The record that a PUT, DELETE or GET names is never created here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gennx.emulator.analysis import analyse
+from gennx.emulator.document import Document
+from gennx.emulator.documents import save
+from gennx.emulator.makers import STOREY, Made, Maker
+from gennx.emulator.references import Mention, Target, key_mention, mentions, range_ids
+from gennx.emulator.result_tables import is_result, lists_nodes
+from gennx.emulator.rules import Rules
+from gennx.emulator.values import field_at
+from gennx.schemas import Tool
+
+ELEM, NODE = Target("db/ELEM"), Target("db/NODE")
+LINES = ("BEAM", "TRUSS", "TENSTR", "COMPTR")
+PLATE_TABLES = {"db/PRLS": "PLATE", "db/PSSF": "PLATE"}
+FIXED = {"ITEMS": [{"ID": 1, "CONSTRAINT": "1111111"}]}
+
+
+def ensure(document: Document, rules: Rules, tool: Tool, arguments: dict[str, Any]) -> list[Made]:
+    """Make every record that the call refers to; returns (table, key) of those made, in order."""
+    maker = Maker(document, rules, [])
+    endpoint, own = tool.endpoint, rules.of(tool.endpoint)
+    if endpoint.is_table:
+        for key, record in (arguments.get("Assign") or {}).items():
+            if own.key_owner is not None:
+                mention = key_mention(own.key_owner, key)
+                kind = mention.hint or _element_kind(endpoint.uri, record)
+                maker.satisfy([Mention(mention.target, mention.value, mention.pointer, kind)])
+            brought = arguments["Assign"]
+            maker.satisfy(
+                [m for m in mentions(own.spot, record) if m.target.table != endpoint.uri or not m.among(brought)]
+            )
+        return maker.made
+    special = OPERATIONS.get(endpoint.uri)
+    if special is not None:
+        special(maker, arguments)
+    maker.satisfy(mentions(own.spot, arguments))
+    return maker.made
+
+
+def _element_kind(uri: str, record: Any) -> str:
+    """Type of element that a record keyed by an element wants, "" for a line element."""
+    if uri in PLATE_TABLES:
+        return PLATE_TABLES[uri]
+    items = record.get("ITEMS") if isinstance(record, dict) else None
+    kind = items[0].get("ELEM_TYPE") if isinstance(items, list) and items and isinstance(items[0], dict) else None
+    return {"PLATE": "PLATE", "PLANE": "PLSTRS", "SOLID": "SOLID"}.get(str(kind), "")
+
+
+def frame_to_analyse(maker: Maker, arguments: dict[str, Any]) -> None:
+    """Supports under every part of the frame and a load, so that an analysis can run."""
+    store = maker.document.store
+    if not store.rows("db/ELEM"):
+        maker.add("db/NODE", str(maker.document.next_key("db/NODE")), {"X": 0.0, "Y": 0.0, "Z": 0.0})
+        foot = int(maker.made[-1][1])
+        maker.add("db/NODE", str(foot + 1), {"X": 0.0, "Y": 0.0, "Z": STOREY})
+        maker.add("db/ELEM", "1", {"TYPE": "BEAM", "MATL": 1, "SECT": 1, "NODE": [foot, foot + 1]})
+    for part in _parts(maker):
+        if not any(str(n) in store.rows("db/CONS") for n in part):
+            maker.add("db/CONS", str(min(part)), FIXED)
+    if not any(store.rows(t) for t in ("db/BODF", "db/CNLD", "db/BMLD", "db/PRES", "db/FBLA", "db/NBOF")):
+        cases = store.rows("db/STLD")
+        name = next((r["NAME"] for r in cases.values()), "DL")
+        maker.satisfy([Mention(Target("db/STLD", ("NAME",)), name, "")])
+        maker.add("db/BODF", str(maker.document.next_key("db/BODF")), {"LCNAME": name, "FV": [0, 0, -1]})
+
+
+def _parts(maker: Maker) -> list[set[int]]:
+    """Nodes of the elements, by connected part."""
+    parts: list[set[int]] = []
+    for element in maker.document.store.rows("db/ELEM").values():
+        joined = {n for n in element.get("NODE", ()) if isinstance(n, int) and n > 0}
+        apart = []
+        for part in parts:
+            if part & joined:
+                joined |= part
+            else:
+                apart.append(part)
+        parts = [*apart, joined] if joined else apart
+    return parts
+
+
+def _table(maker: Maker, arguments: dict[str, Any]) -> None:
+    """A result table needs the nodes or elements that it lists, its cases, and an analysis that has run."""
+    argument = arguments.get("Argument") or {}
+    kind = str(argument.get("TABLE_TYPE", ""))
+    chosen = argument.get("NODE_ELEMS") or {}
+    numbers = [k for k in chosen.get("KEYS", ()) if isinstance(k, int) and k > 0] + range_ids(chosen.get("TO", ""))
+    owner = rules_of_table(maker)
+    maker.satisfy(mentions(owner, arguments))
+    maker.satisfy([Mention(ELEM, n, "") for n in ([] if lists_nodes(kind) else numbers)])
+    maker.satisfy([Mention(NODE, n, "") for n in (numbers if lists_nodes(kind) else [])])
+    if is_result(kind):
+        for number in numbers if lists_nodes(kind) else ():
+            _join_node(maker, number)
+        frame_to_analyse(maker, arguments)
+        analyse(maker.document, {})
+
+
+def rules_of_table(maker: Maker) -> Any:
+    """Compiled references of `post/TABLE`."""
+    return maker.rules.of(maker.rules.catalogue.endpoints["post/TABLE"]).spot
+
+
+def _join_node(maker: Maker, number: int) -> None:
+    """A node that results are asked for hangs on an element."""
+    used = {n for e in maker.document.store.rows("db/ELEM").values() for n in e.get("NODE", ())}
+    if number in used:
+        return
+    base = maker.document.store.rows("db/NODE")[str(number)]
+    other = maker.document.next_key("db/NODE")
+    maker.add("db/NODE", str(other), {**base, "Z": base.get("Z", 0) + STOREY})
+    record = {"TYPE": "BEAM", "MATL": 1, "SECT": 1, "NODE": [number, other]}
+    maker.add("db/ELEM", str(maker.document.next_key("db/ELEM")), record)
+
+
+def _file(maker: Maker, arguments: dict[str, Any]) -> None:
+    """A file to open or import: the document as it is now."""
+    path = arguments.get("Argument")
+    if isinstance(path, str) and path and maker.document.files.read(path) is None:
+        save(maker.document, path)
+
+
+def _outline(maker: Maker, arguments: dict[str, Any]) -> None:
+    """Targets of a mesh: missing line elements form one closed outline, missing nodes a polygon's corners."""
+    mesher = field_at(arguments, ("Argument", "MESHER")) or {}
+    targets = [t for t in mesher.get("TARGETS", ()) if isinstance(t, int) and t > 0]
+    method = mesher.get("METHOD", "Line Elements")
+    rows = maker.document.store.rows("db/NODE" if method == "Nodes" else "db/ELEM")
+    fresh = [t for t in dict.fromkeys(targets) if str(t) not in rows]
+    if len(fresh) < 3 or len(fresh) != len(set(targets)):
+        return
+    if method == "Planar Elements":
+        for number in fresh:
+            maker.satisfy([Mention(ELEM, number, "", "PLATE")])
+        return
+    corners = fresh
+    if method != "Nodes":
+        first = maker.document.next_key("db/NODE")
+        corners = list(range(first, first + len(fresh)))
+    for number, (x, y) in zip(corners, _ring(len(corners)), strict=True):
+        maker.add("db/NODE", str(number), {"X": x, "Y": y, "Z": 0.0})
+    if method != "Nodes":
+        for element, start, end in zip(fresh, corners, [*corners[1:], corners[0]], strict=True):
+            record = {"TYPE": "BEAM", "MATL": 1, "SECT": 1, "NODE": [start, end]}
+            maker.add("db/ELEM", str(element), record)
+
+
+def _ring(count: int) -> list[tuple[float, float]]:
+    """Points around a rectangle, its four corners among them (three points make a triangle)."""
+    if count == 3:
+        return [(0.0, 0.0), (6.0, 0.0), (0.0, 6.0)]
+    sides = [count // 4 + (1 if i < count % 4 else 0) for i in range(4)]
+    width, depth = 2.0 * max(sides[0], sides[2]), 2.0 * max(sides[1], sides[3])
+    corners = [(0.0, 0.0), (width, 0.0), (width, depth), (0.0, depth)]
+    points = []
+    for i, parts in enumerate(sides):
+        (x, y), (u, v) = corners[i], corners[(i + 1) % 4]
+        points += [(x + (u - x) * k / parts, y + (v - y) * k / parts) for k in range(parts)]
+    return points
+
+
+def _line_load(maker: Maker, arguments: dict[str, Any]) -> None:
+    """A line of beam loads needs an element between its two nodes."""
+    target = field_at(arguments, ("Argument", "TARGET")) or {}
+    ends = [n for n in target.get("NODE", ()) if isinstance(n, int) and n > 0]
+    if len(set(ends)) != 2:
+        return
+    maker.satisfy([Mention(NODE, n, "") for n in ends])
+    joined = [set(e.get("NODE", ())) for e in maker.document.store.rows("db/ELEM").values()]
+    if not any(n in nodes for n in ends for nodes in joined):
+        record = {"TYPE": "BEAM", "MATL": 1, "SECT": 1, "NODE": ends}
+        maker.add("db/ELEM", str(maker.document.next_key("db/ELEM")), record)
+
+
+def _divided(maker: Maker, arguments: dict[str, Any]) -> None:
+    """Targets of a division are of the kind that is divided."""
+    kind = field_at(arguments, ("Argument", "DIVIDE", "ELEM_TYPE"))
+    hint = {"Planar": "PLATE", "Wall": "WALL", "Solid": "SOLID"}.get(str(kind), "")
+    targets = field_at(arguments, ("Argument", "TARGETS")) or []
+    maker.satisfy([Mention(ELEM, t, "", hint) for t in targets if isinstance(t, int) and t > 0])
+
+
+OPERATIONS = {
+    "doc/ANAL": frame_to_analyse,
+    "doc/OPEN": _file,
+    "doc/IMPORT": _file,
+    "doc/IMPORTMXT": _file,
+    "post/TABLE": _table,
+    "ope/AUTOMESH": _outline,
+    "ope/DIVIDEELEM": _divided,
+    "ope/LINEBMLD": _line_load,
+}
