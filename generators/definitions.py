@@ -1,70 +1,81 @@
-"""Choose the tool definitions of a dialogue: the right tool as the call needs it, and look-alikes beside it."""
+"""Choose the tool definitions of a dialogue: the right tool as the call needs it, and look-alikes beside it.
+
+A definition is the catalogue's projection of a schema, shortened to a limit by leaving out rare fields first. Half of the dialogues show the right tool as it
+would be offered before the request is known, half leave out the fields that the variant at hand bars; a field that the call uses is always shown.
+"""
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from gennx.generators.conditions import Schema, holds
+from gennx.generators.leaves import inner_schema
 from gennx.generators.tokens import definition_tokens
-from gennx.schemas.catalogue import ANNOTATION, Catalogue, Tool
+from gennx.schemas.catalogue import Catalogue, Tool
 from gennx.schemas.projection import MAX_TOKENS, definition, droppable
 
-LOOKALIKE_TOKENS = 320
+RIGHT_TOKENS = 640
+LOOKALIKE_TOKENS = 240
 
 
 class Definitions:
-    """Definitions with their token counts, kept by tool and left-out fields."""
+    """Definitions as JSON text with their token counts, kept by tool and left-out fields."""
 
-    def __init__(self, catalogue: Catalogue, style: str, barred_endpoints: frozenset[str] = frozenset()) -> None:
+    def __init__(self, catalogue: Catalogue, style: str = "path", barred: frozenset[str] = frozenset()) -> None:
         self.style = style
-        self.pool = [t for t in catalogue.tools.values() if t.endpoint.uri not in barred_endpoints]
-        self._kept: dict[tuple[str, frozenset[str]], tuple[Schema, int]] = {}
-        self._lookalikes: dict[str, list[Tool]] = {}
-        self._fitted: dict[tuple[str, frozenset[str], frozenset[str], int], frozenset[str]] = {}
+        self.pool = [t for t in catalogue.tools.values() if t.endpoint.uri not in barred]
+        self._kept: dict[tuple[str, frozenset[str]], tuple[str, int]] = {}
+        self._dropped: dict[tuple[str, frozenset[str], int], frozenset[str]] = {}
+        self._lookalikes: dict[str, tuple[list[Tool], list[Tool]]] = {}
 
-    def of(self, tool: Tool, dropped: frozenset[str]) -> tuple[Schema, int]:
-        """A definition and its tokens."""
+    def of(self, tool: Tool, dropped: frozenset[str]) -> tuple[str, int]:
+        """A definition as JSON and its tokens."""
         key = (tool.name, dropped)
         if key not in self._kept:
             made = definition(tool, self.style, dropped)
-            self._kept[key] = (made, definition_tokens(made))
+            self._kept[key] = (json.dumps(made, ensure_ascii=False), definition_tokens(made))
         return self._kept[key]
 
-    def for_call(self, tool: Tool, arguments: dict[str, Any], limit: int = MAX_TOKENS) -> tuple[Schema, int]:
-        """The right tool's definition: the common fields and those of the variant at hand, within `limit` tokens."""
+    def shown(self, tool: Tool, limit: int = RIGHT_TOKENS) -> tuple[str, int]:
+        """A definition as offered before any request is known."""
+        return self.of(tool, self._fit(tool, frozenset(), limit))
+
+    def for_call(self, tool: Tool, arguments: dict[str, Any], limit: int, by_variant: bool) -> tuple[str, int]:
+        """The right tool's definition: every field that the call uses, others as the limit allows."""
         if tool.method in ("GET", "DELETE"):
             return self.of(tool, frozenset())
         records = list(arguments["Assign"].values()) if tool.endpoint.is_table else [arguments]
-        barred = frozenset.intersection(*(frozenset(barred_paths(tool.endpoint.schema, r)) for r in records))
-        used = frozenset(p for r in records for p in used_paths(r))
-        return self.of(tool, self._fit(tool, barred, used, limit))
+        barred: frozenset[str] = frozenset()
+        if by_variant and records:
+            barred = frozenset.intersection(*(frozenset(barred_paths(tool.endpoint.schema, r)) for r in records))
+        used = {p for r in records for p in used_paths(r)}
+        return self.of(tool, self._fit(tool, barred, limit) - used)
 
-    def _fit(self, tool: Tool, barred: frozenset[str], used: frozenset[str], limit: int) -> frozenset[str]:
-        """Fields to leave out so that the definition keeps to the limit."""
-        barred = barred - used
-        if self.of(tool, barred)[1] <= limit:
-            return barred
-        key = (tool.name, barred, used, limit)
-        if key in self._fitted:
-            return self._fitted[key]
-        spare = [p for _, _, p in sorted(droppable(tool.endpoint.schema)) if p not in used and p not in barred]
-        low, high = 0, len(spare)
-        while low < high:  # the fewest rare fields whose absence is enough
-            middle = (low + high) // 2
-            if definition_tokens(definition(tool, self.style, barred | frozenset(spare[:middle]))) <= limit:
-                high = middle
-            else:
-                low = middle + 1
-        if len(self._fitted) > 20000:
-            self._fitted.clear()
-        self._fitted[key] = barred | frozenset(spare[:low])
-        return self._fitted[key]
+    def _fit(self, tool: Tool, barred: frozenset[str], limit: int) -> frozenset[str]:
+        """Fields to leave out so that the definition keeps to the limit, the rarest first."""
+        key = (tool.name, barred, limit)
+        if key in self._dropped:
+            return self._dropped[key]
+        dropped = barred
+        if self.of(tool, barred)[1] > limit:
+            spare = [p for _, _, p in sorted(droppable(tool.endpoint.schema)) if p not in barred]
+            low, high = 0, len(spare)
+            while low < high:
+                middle = (low + high) // 2
+                if definition_tokens(definition(tool, self.style, barred | frozenset(spare[:middle]))) <= limit:
+                    high = middle
+                else:
+                    low = middle + 1
+            dropped = barred | frozenset(spare[:low])
+        self._dropped[key] = dropped
+        return dropped
 
-    def close(self, tool: Tool) -> list[Tool]:
-        """Look-alikes of a tool, the same endpoint with another method first, then its category and like names."""
+    def close(self, tool: Tool) -> tuple[list[Tool], list[Tool]]:
+        """Look-alikes: the same endpoint with other methods, and endpoints of its category or with a like name."""
         if tool.name not in self._lookalikes:
             own = tool.endpoint
             same = [t for t in self.pool if t.endpoint is own and t.method != tool.method]
@@ -74,46 +85,51 @@ class Definitions:
                 if t.endpoint is not own
                 and (t.endpoint.category == own.category or _alike(t.endpoint.uri, own.uri) or _shares_word(t, tool))
             ]
-            self._lookalikes[tool.name] = [*same, *near]
+            like = [t for t in near if t.method == tool.method]
+            self._lookalikes[tool.name] = (same, like + near)
         return self._lookalikes[tool.name]
 
     def offer(
         self, tool: Tool, arguments: dict[str, Any], count: int, budget: int, rng: random.Random
-    ) -> tuple[list[Schema], int]:
-        """The right tool and `count` look-alikes (half close, half random), shuffled, and their tokens together.
+    ) -> tuple[str, int, list[str]]:
+        """(JSON list of the right tool and `count` look-alikes, their tokens together, names in order).
 
-        Look-alikes are shortened, and fewer are offered, when the budget is short; the right tool always stands.
+        Half of the look-alikes are close, half random. They are shortened, and fewer are offered, when the budget is short; the right tool always stands.
         """
-        right, total = self.for_call(tool, arguments, min(MAX_TOKENS, max(200, budget)))
-        chosen = [right]
-        names = {tool.name}
-        close = self.close(tool)
-        wanted: list[Tool] = []
-        for _ in range(count - count // 2):
-            options = close[:3] if rng.random() < 0.5 else close
-            if options:
-                wanted.append(options[rng.randrange(len(options))])
-        while len(wanted) < count * 4:
-            wanted.append(self.pool[rng.randrange(len(self.pool))])
-        for other in wanted:
+        by_variant = rng.random() < 0.5
+        right, total = self.for_call(tool, arguments, min(RIGHT_TOKENS, max(200, budget // 30 * 30)), by_variant)
+        if total > budget:  # a long call leaves no room for every field it uses
+            right, total = self.shown(tool, max(120, budget // 30 * 30))
+        chosen = [(tool.named(self.style), right)]
+        seen = {tool.name}
+        for other in self.others(tool, count, rng):
             if len(chosen) > count:
                 break
-            if other.name in names:
+            if other.name in seen:
                 continue
             left = (budget - total) // max(1, count + 1 - len(chosen))
-            limit = min(LOOKALIKE_TOKENS, max(90, left))
-            made, size = self.of(other, self._fit(other, frozenset(), frozenset(), limit))
+            made, size = self.shown(other, min(LOOKALIKE_TOKENS, max(90, left - left % 30)))
             if total + size > budget:
                 continue
-            chosen.append(made)
-            names.add(other.name)
+            seen.add(other.name)
+            chosen.append((other.named(self.style), made))
             total += size
         rng.shuffle(chosen)
-        return chosen, total
+        return "[" + ", ".join(text for _, text in chosen) + "]", total, [name for name, _ in chosen]
+
+    def others(self, tool: Tool, count: int, rng: random.Random) -> list[Tool]:
+        """Candidates in the order to offer them, more than asked for, since some may not fit."""
+        same, near = self.close(tool)
+        wanted: list[Tool] = []
+        for _ in range(count - count // 2):
+            pool = same if same and rng.random() < 0.5 else near or self.pool
+            wanted.append(pool[rng.randrange(len(pool))])
+        wanted += [self.pool[rng.randrange(len(self.pool))] for _ in range(3 * count)]
+        return wanted
 
 
 def _alike(a: str, b: str) -> bool:
-    return a[:6] == b[:6] or a.split("/")[1][:3] == b.split("/")[1][:3]
+    return a.split("/")[1][:3].lower() == b.split("/")[1][:3].lower()
 
 
 @lru_cache(maxsize=4096)
@@ -141,16 +157,15 @@ def used_paths(value: Any, path: str = "") -> list[str]:
 
 def barred_paths(schema: Schema, value: Any, path: str = "") -> list[str]:
     """Dotted paths of the fields that conditions bar for this record: those of other variants."""
-    out: list[str] = []
     if isinstance(value, list):
         sets = [set(barred_paths(schema.get("items", {}), v, path)) for v in value if isinstance(v, (dict, list))]
         return sorted(set.intersection(*sets)) if sets else []
     if not isinstance(value, dict):
-        return out
+        return []
+    out: list[str] = []
     for entry in schema.get("allOf", ()):
         if "if" in entry:
-            branch = entry.get("then" if holds(entry["if"], value) else "else", {})
-            out += _false_paths(branch, path)
+            out += _false_paths(entry.get("then" if holds(entry["if"], value) else "else", {}), path)
     for key, inner in value.items():
         sub = schema.get("properties", {}).get(key)
         if sub is not None:
@@ -166,10 +181,14 @@ def _false_paths(branch: Schema | bool, path: str) -> list[str]:
         full = f"{path}.{key}" if path else key
         if inner is False:
             out.append(full)
-        else:
-            while isinstance(inner, dict) and isinstance(inner.get("items"), dict):
-                inner = inner["items"]
-            out += _false_paths(inner, full)
+        elif isinstance(inner, dict):
+            out += _false_paths(inner_schema(inner), full)
     return out
 
 
+def names_of(tools: str) -> Sequence[str]:
+    """Names in a `tools` column."""
+    return [t["function"]["name"] for t in json.loads(tools)]
+
+
+__all__ = ["LOOKALIKE_TOKENS", "MAX_TOKENS", "RIGHT_TOKENS", "Definitions", "names_of"]

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from gennx.generators import dofs
-from gennx.generators.leaves import NUMBERED, Leaf, call_leaves, elements
+from gennx.generators.leaves import NUMBERED, Leaf, Place, call_leaves, elements
 from gennx.generators.lexicon import Lexicon, Phrase
 from gennx.generators.reading import Number, Reading, Run, expansions, read
 from gennx.generators.units import factor_to
@@ -286,7 +286,7 @@ def list_evidence(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> Iterator[Evide
 
 
 def follows(leaf: Leaf, lexicon: Lexicon, tool: Tool) -> bool:
-    """True if a stated rule gives the leaf's value: a default, a serial, a rule of the endpoint's words."""
+    """True if a stated rule gives the leaf's value: a serial number, or a rule of the endpoint's words."""
     kind = leaf.note.get("kind")
     if leaf.kind == "key":
         return tool.endpoint.single or (isinstance(leaf.value, str) and NEW_KEY.fullmatch(leaf.value) is not None)
@@ -294,9 +294,32 @@ def follows(leaf: Leaf, lexicon: Lexicon, tool: Tool) -> bool:
         return True
     if kind == "serial" or (kind == "item_id" and isinstance(leaf.place[-2], int) and leaf.value in (0, int(leaf.place[-2]) + 1)):
         return True
-    if leaf.value == leaf.default and isinstance(leaf.value, bool) == isinstance(leaf.default, bool):
-        return True
     return any(_rule_holds(rule, leaf) for rule in lexicon.follows if rule["field"] == leaf.field)
+
+
+def is_default(leaf: Leaf) -> bool:
+    """True if the leaf holds what the program takes anyway."""
+    return bool(leaf.value == leaf.default) and isinstance(leaf.value, bool) == isinstance(leaf.default, bool)
+
+
+def without_unsaid_defaults(text: str, tool: Tool, arguments: dict[str, Any], lexicon: Lexicon) -> dict[str, Any]:
+    """The call of a creation without optional fields that hold their default and that the text does not mention: a default is left out, not said."""
+    if tool.method != "POST":
+        return arguments
+    hay = Haystack(text)
+    gone = [
+        x.place for x in call_leaves(tool, arguments) if is_default(x) and x.optional and not _grounded(x, lexicon, hay, tool)
+    ]
+    return without(arguments, gone) if gone else arguments
+
+
+def without(node: Any, places: Sequence[Place], place: Place = ()) -> Any:
+    """Copy of arguments without what stands at those places."""
+    if isinstance(node, dict):
+        return {k: without(v, places, (*place, k)) for k, v in node.items() if (*place, k) not in places}
+    if isinstance(node, list):
+        return [without(v, places, (*place, i)) for i, v in enumerate(node)]
+    return node
 
 
 def _rule_holds(rule: dict[str, Any], leaf: Leaf) -> bool:

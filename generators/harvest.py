@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from gennx.generators.binding import FACT_KINDS, Variable, bind
-from gennx.generators.grounding import ID_RANGE, Evidence, Haystack, Ungrounded, check, evidence, follows, number_evidence, run_evidence, sequence_evidence
+from gennx.generators.binding import FACT_KINDS, ID_TAG_AFTER, ID_TAG_BEFORE, Variable, bind
+from gennx.generators.grounding import ID_RANGE, Evidence, Haystack, Ungrounded, check, evidence, follows, number_evidence, run_evidence, sequence_evidence, without_unsaid_defaults
 from gennx.generators.leaves import Leaf, Place, call_leaves, elements
 from gennx.generators.lexicon import Lexicon
 from gennx.generators.particles import pair_after
@@ -59,7 +59,8 @@ class _Names:
         """The slot of a bound variable; variables said by the same words share one."""
         span = variable.bound[0]
         if (span.start, span.end) not in self.at:
-            self.at[span.start, span.end] = self.add(variable.leaf, {**slot_of(variable.leaf, span, hay), **more})
+            part = {"element": True} if isinstance(variable.leaf.place[-1], int) and variable.leaf.kind != "key" else {}
+            self.at[span.start, span.end] = self.add(variable.leaf, {**slot_of(variable.leaf, span, hay), **part, **more})
         name = self.at[span.start, span.end]
         if variable.leaf.note.get("kind") in FACT_KINDS:
             self.slots[name]["field"] = variable.leaf.field  # a grade that is also a name is drawn as a grade
@@ -79,6 +80,7 @@ class _Names:
 def harvest(text: str, lang: str, tool: Tool, arguments: dict[str, Any], lexicon: Lexicon) -> Harvested:
     """The template of one request. `unsaid` lists the values that nothing in the text says."""
     hay = Haystack(text)
+    arguments = without_unsaid_defaults(text, tool, arguments, lexicon)
     unsaid = check(text, tool, arguments, lexicon, hay)
     leaves = call_leaves(tool, arguments)
     for attempt in (_rows, _each):
@@ -98,6 +100,23 @@ def _spans(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> list[Evidence]:
     return whole or found
 
 
+_COUNTED = re.compile(
+    r"\s?(?:개|곳|군데|칸|줄|본|개소|절점|요소|부재|층|점|장|대|조|벌|명|쌍|nodes|elements|members|beams|columns|joints|points|of them|supports|records|rows|plates)|"
+    r"\s?(?:다|모두|전부)(?![가-힣])", re.I
+)  # fmt: skip
+_PAIRS_OF = {2: re.compile(r"둘|양쪽|양단|\bboth\b|\bpair\b", re.I), 3: re.compile(r"셋"), 4: re.compile(r"넷")}
+
+
+def _counted(hay: Haystack, count: int, spans: Sequence[tuple[int, int]]) -> bool:
+    """True if the words say how many there are (네 군데, 둘 다, all three): then there must stay as many."""
+    if count in _PAIRS_OF and _PAIRS_OF[count].search(hay.text):
+        return True
+    return any(
+        n.value == count and not any(a <= n.start < b for a, b in spans) and (n.word or _COUNTED.match(hay.text[n.end :]))
+        for n in hay.reading.numbers
+    )
+
+
 def _unfit(span: Evidence) -> bool:
     """A run whose exclusions stand far away, or a fraction in words (중앙, half), cannot be written anew in its place."""
     if span.how == "run":
@@ -107,6 +126,7 @@ def _unfit(span: Evidence) -> bool:
 
 def slot_of(leaf: Leaf, span: Evidence, hay: Haystack) -> dict[str, Any]:
     """How the words of a span present the leaf's value."""
+    spec: dict[str, Any]
     match span.how:
         case "number":
             return {"as": "number", **_number_look(span), "eg": leaf.value}
@@ -122,11 +142,14 @@ def slot_of(leaf: Leaf, span: Evidence, hay: Haystack) -> dict[str, Any]:
                 assert found is not None
                 numbers = list(range(int(found[1]), int(found[2]) + 1, int(found[3] or 1)))
                 return {"as": "run", "style": style, "tag": _tag(span, hay), "eg": numbers, "join": leaf.value[len(found[1]) : -len(found[2])]}
-            return {"as": "run", "style": style, "tag": _tag(span, hay), "eg": leaf.value}
+            spec = {"as": "run", "style": style, "tag": _tag(span, hay), "eg": leaf.value}
+            if _counted(hay, len(leaf.value), [(span.start, span.end)]):
+                spec["counted"] = True
+            return spec
         case "phrase":
             return {"as": "phrase", "said": hay.text[span.start : span.end], "eg": leaf.value}
         case _:
-            spec: dict[str, Any] = {"as": "text", "eg": leaf.value}
+            spec = {"as": "text", "eg": leaf.value}
             if isinstance(span.detail, str):
                 spec["suffix"] = span.detail
             return spec
@@ -258,6 +281,34 @@ def _unsaid_dims(variables: Sequence[Variable], lexicon: Lexicon, tool: Tool, ha
     return out
 
 
+def _mentioned_elsewhere(hay: Haystack, taken: Sequence[tuple[int, int]], numbers: set[int]) -> set[int]:
+    """Record numbers that stand somewhere else in the text too, outside of what is bound."""
+    out = set()
+    for n in hay.reading.numbers:
+        if n.word or n.value % 1 or int(n.value) not in numbers or any(a <= n.start < b for a, b in taken):
+            continue
+        small = n.value < 10 and not ID_TAG_AFTER.match(hay.text[n.end :]) and not ID_TAG_BEFORE.search(hay.text[max(0, n.start - 20) : n.start])
+        if n.unit is None and not n.glued and not small:
+            out.add(int(n.value))
+    return out
+
+
+def _settle_leftovers(hay: Haystack, variables: Sequence[Variable]) -> None:
+    """A record number that also stands unbound elsewhere ("12번은 ... 12번 빼고") stays as it is."""
+    taken = [(b.start, _piece_end(b, hay)) for v in variables for b in v.bound]
+    ids = {n for v in variables if v.bound and _dimension(v.leaf) == "id" for n in _numbers(v.value)}
+    loose = _mentioned_elsewhere(hay, taken, ids)
+    for v in variables:
+        if v.bound and _dimension(v.leaf) == "id" and loose & _numbers(v.value):
+            v.bound = []
+
+
+def _numbers(value: Any) -> set[int]:
+    if isinstance(value, list):
+        return {n for v in value for n in _numbers(v)}
+    return {value} if isinstance(value, int) and not isinstance(value, bool) else set()
+
+
 # ---------------------------------------------------------------- shapes
 
 
@@ -268,6 +319,7 @@ def _fixed(
     variables = _drop_covered(variables)
     _strings_first(variables, hay, lexicon)
     _freeze_related(variables, _unsaid_dims(variables, lexicon, tool, hay))
+    _settle_leftovers(hay, variables)
     names, pieces, slot_at = _Names(), [], {}
     for v in variables:
         if not v.bound:
@@ -342,6 +394,7 @@ def _each(
     variables = [key_var, *(v for _, _, v in along if v), *_variables(shared, lexicon, hay, tool)]
     _strings_first(variables, hay, lexicon)
     _freeze_related(variables, _unsaid_dims(variables, lexicon, tool, hay))
+    _settle_leftovers(hay, variables)
     if not key_var.bound or any(v and not v.bound for _, _, v in along):
         return None
     names, pieces, slot_at = _Names(), [], {}
@@ -550,6 +603,8 @@ def _build_loop(
             return None
         spec["eg"] = [s["eg"] for s in specs]
         spec["digits"] = max((s.get("digits", 0) for s in specs), default=0)
+        if _counted(hay, len(rows), window):
+            spec["counted"] = True
         row_slots[place] = names.add(by_place[place], {**spec, "row": True})
     seps = [hay.text[a[1] : b[0]] for a, b in zip(window, window[1:], strict=False)]
     if len(set(seps)) != 1:
@@ -566,6 +621,9 @@ def _build_loop(
         v.spans = [s for s in v.spans if s.end <= lo or s.start >= hi]
     _strings_first(variables, hay, lexicon)
     _freeze_related(variables, _unsaid_dims([v for v in variables], lexicon, tool, hay))
+    taken = [(lo, hi), *((b.start, b.end) for v in variables for b in v.bound)]
+    if _mentioned_elsewhere(hay, taken, {n for own in parts for x in own if _dimension(x) == "id" for n in _numbers(x.value)}):
+        return None
     pieces: list[Piece] = []
     slot_at: dict[Place, str] = {}
     for v in variables:

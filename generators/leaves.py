@@ -29,6 +29,7 @@ class Leaf:
     kind: str  # key, boolean, enum, number, string, list, empty
     holder: Any = None
     """The object that holds the leaf."""
+    optional: bool = False
 
     def name(self, lang: str) -> str:
         return str(self.note.get(lang) or self.field.rsplit(".", 1)[-1])
@@ -54,7 +55,9 @@ def _kind(value: Any, note: Schema) -> str:
     return "string" if isinstance(value, str) else "number"
 
 
-def walk(value: Any, schema: Schema, place: Place, field: str, note: Schema | None = None, holder: Any = None) -> Iterator[Leaf]:
+def walk(
+    value: Any, schema: Schema, place: Place, field: str, note: Schema | None = None, holder: Any = None, optional: bool = False
+) -> Iterator[Leaf]:
     """Leaves of a record or body, in the order of the value."""
     note = schema.get(ANNOTATION) or note or {}
     if isinstance(value, dict):
@@ -66,12 +69,13 @@ def walk(value: Any, schema: Schema, place: Place, field: str, note: Schema | No
             sub, full = known.get(key), f"{field}.{key}" if field else key
             if sub is None:
                 sub, full = rest if isinstance(rest, dict) else {}, f"{field}.*" if field else "*"
-            yield from walk(inner, sub, (*place, key), full, None if key in known else note, value)
+            free = key in known and key not in schema.get("required", ())
+            yield from walk(inner, sub, (*place, key), full, None if key in known else note, value, free)
     elif isinstance(value, list) and value and isinstance(value[0], dict):
         for index, inner in enumerate(value):
             yield from walk(inner, schema.get("items", {}), (*place, index), field, note, value)
     else:
-        yield Leaf(place, field, value, note, schema.get("default", _NO_DEFAULT), _kind(value, note), holder)
+        yield Leaf(place, field, value, note, schema.get("default", _NO_DEFAULT), _kind(value, note), holder, optional)
 
 
 def elements(leaf: Leaf) -> list[Leaf]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from gennx.generators.marks import unmark
+
 # Does the spoken form end in a consonant? Digits as read in Korean: 영 일 이 삼 사 오 육 칠 팔 구.
 _DIGIT_FINAL = dict(zip("0123456789", ("m", "l", "", "m", "", "", "k", "l", "l", ""), strict=True))
 # Latin letters as Koreans name them: 엘 엠 엔 알 end in consonants; a word is judged by its last letter.
@@ -24,7 +26,6 @@ PAIRS = {
 }  # fmt: skip
 _PARTICLE = re.compile("|".join(re.escape(p) for p in sorted(PAIRS, key=len, reverse=True)))
 _CLOSERS = ")]}\"'”’」』 "
-_MARK = re.compile("\ue000[^\ue001]*\ue001|\ue002")
 # Forms that can stand after a slot, with the pair they belong to. 이 alone counts only before a space or sign.
 _FORMS = {
     "으로": "으로(로)", "로": "으로(로)", "을": "을(를)", "를": "을(를)", "은": "은(는)", "는": "은(는)", "이랑": "(이)랑", "랑": "(이)랑", "과": "과(와)", "와": "과(와)",
@@ -93,7 +94,7 @@ def settle(text: str) -> str:
     at = 0
     for match in _PARTICLE.finditer(text):
         out.append(text[at : match.start()])
-        out.append(particle(_MARK.sub("", "".join(out)[-120:]), match.group()))
+        out.append(particle(unmark("".join(out)[-160:]), match.group()))
         at = match.end()
     out.append(text[at:])
     return "".join(out)

@@ -17,11 +17,11 @@ from gennx.generators import forms, names
 from gennx.generators.bank import Template
 from gennx.generators.leaves import NUMBERED, inner_schema
 from gennx.generators.lexicon import Lexicon, value_key
+from gennx.generators.marks import mark, unmark
 from gennx.generators.particles import settle
 from gennx.generators.units import factor_to
 from gennx.schemas.catalogue import ANNOTATION, Endpoint, Schema
 
-OPEN, MID, CLOSE = "\ue000", "\ue001", "\ue002"
 SCALES = (0.4, 0.5, 0.6, 0.75, 0.8, 0.9, 1.0, 1.1, 1.2, 1.25, 1.4, 1.5, 1.8, 2.0, 2.5)
 SMALL_IDS = frozenset({"material_id", "section_id", "thickness_id", "wall_id", "stage_id", "story_id", "serial", "record_id", "member_id"})
 
@@ -38,8 +38,11 @@ class Drawn:
 
 
 class _Draw:
-    def __init__(self, template: Template, endpoint: Endpoint, lexicon: Lexicon, rng: random.Random, keep: bool) -> None:
-        self.template, self.endpoint, self.lexicon, self.rng, self.keep = template, endpoint, lexicon, rng, keep
+    def __init__(
+        self, template: Template, endpoint: Endpoint, lexicon: Lexicon, rng: random.Random, keep: bool, codes: bool
+    ) -> None:
+        self.template, self.endpoint, self.lexicon, self.rng = template, endpoint, lexicon, rng
+        self.keep, self.codes = keep, codes
         self.notes = {name: note_of(endpoint, spec["field"]) for name, spec in template.slots.items()}
         self.specs = {name: dict(spec) for name, spec in template.slots.items()}
         self.offsets: dict[str, Callable[[int], int]] = {}
@@ -106,7 +109,7 @@ class _Draw:
         dimension = note.get("dim", "none")
         digits = min(4, int(spec.get("digits", 0)))
         alike = [v for v in typical.get("values", ()) if isinstance(v, (int, float)) and (v > 0) == (eg > 0) and v]
-        if alike and self.rng.random() < 0.6:
+        if alike and not spec.get("element") and self.rng.random() < 0.6:
             return forms.decimal(self.rng.choice(alike)) / Decimal(spec["factor"])
         if dimension == "none" and abs(eg) <= 1 and digits:  # ratios stay ratios
             low = Decimal(1).scaleb(-digits)
@@ -157,7 +160,7 @@ class _Draw:
 
     def code(self, slot: str, eg: Any, said: str) -> tuple[Any, str]:
         """Another member of the code with words of its own, or the author's."""
-        if self.keep or self.rng.random() < 0.45:
+        if self.keep or not self.codes or self.rng.random() < 0.45:
             return eg, said
         field_name = self.specs[slot]["field"]
         lang = self.template.lang
@@ -236,7 +239,7 @@ class _Draw:
         columns = [n for n, s in self.specs.items() if n != name and s.get("along")]
         move = self.move(self.id_class(name))
         shape = schema_of(self.endpoint, spec["field"]) if spec["field"] not in ("key", "ids") else {}
-        fixed = "NODE" in spec["field"] or "maxItems" in shape or spec.get("along") or columns or spec["style"] == "parity"
+        fixed = "NODE" in spec["field"] or "maxItems" in shape or spec.get("along") or columns or spec["style"] == "parity" or spec.get("counted")
         alone = len(self._id_slots(self.id_class(name))) == 1
         if fixed or not alone or self.rng.random() < 0.25:
             return [move(n) for n in eg]
@@ -267,7 +270,8 @@ class _Draw:
         if not slots:
             return
         had = len(self.specs[slots[0]]["eg"])
-        count = had if self.keep else max(2, min(9, had + self.rng.choice((-2, -1, -1, 0, 0, 1, 1, 2, 3))))
+        counted = self.keep or any(self.specs[n].get("counted") for n in slots)
+        count = had if counted else max(2, min(9, had + self.rng.choice((-2, -1, -1, 0, 0, 1, 1, 2, 3))))
         drawn.rows = [{} for _ in range(count)]
         for name in slots:
             spec = self.specs[name]
@@ -414,9 +418,11 @@ def note_of(endpoint: Endpoint, path: str) -> Schema:
     return note
 
 
-def draw(template: Template, endpoint: Endpoint, lexicon: Lexicon, rng: random.Random, keep: bool = False) -> Drawn:
-    """New values for all slots; with `keep` the author's own."""
-    return _Draw(template, endpoint, lexicon, rng, keep).run()
+def draw(
+    template: Template, endpoint: Endpoint, lexicon: Lexicon, rng: random.Random, keep: bool = False, codes: bool = True
+) -> Drawn:
+    """New values for all slots; with `keep` the author's own, without `codes` the author's codes and words for them."""
+    return _Draw(template, endpoint, lexicon, rng, keep, codes).run()
 
 
 # ---------------------------------------------------------------- the call
@@ -492,27 +498,26 @@ def _say(value: Any, spec: dict[str, Any], word: str | None, lang: str, rng: ran
 
 def words(template: Template, drawn: Drawn, rng: random.Random) -> tuple[str, list[tuple[str, str]]]:
     """The finished request, and for each slot the words that say it."""
-    said: list[tuple[str, str]] = []
-
-    def mark(name: str, text: str) -> str:
-        said.append((name, text))
-        return f"{OPEN}{len(said) - 1}{MID}{text}{CLOSE}"
-
-    scope: dict[str, Any] = {}
-    for name, value in drawn.values.items():
-        scope[name] = mark(name, _say(value, drawn.specs[name], drawn.words.get(name), template.lang, rng))
-    if template.loops:
-        scope["rows"] = [
-            {n: mark(n, _say(v, drawn.specs[n], drawn.words[n][i] if n in drawn.words else None, template.lang, rng)) for n, v in row.items()}
-            for i, row in enumerate(drawn.rows)
-        ]
-    text = template.render(**scope)
-    text = settle(text) if template.lang == "ko" else forms.article(text)
+    text, said = marked_words(template, drawn, rng)
     return unmark(text), said
 
 
-def unmark(text: str) -> str:
-    """The text without the marks of slots."""
-    import re
+def marked_words(template: Template, drawn: Drawn, rng: random.Random) -> tuple[str, list[tuple[str, str]]]:
+    """The request with its values marked, and for each slot the words that say it."""
+    said: list[tuple[str, str]] = []
 
-    return re.sub(f"{OPEN}\\d+{MID}|{CLOSE}", "", text)
+    def marked(name: str, text: str) -> str:
+        said.append((name, text))
+        return mark(len(said) - 1, text)
+
+    scope: dict[str, Any] = {}
+    for name, value in drawn.values.items():
+        scope[name] = marked(name, _say(value, drawn.specs[name], drawn.words.get(name), template.lang, rng))
+    if template.loops:
+        scope["rows"] = [
+            {n: marked(n, _say(v, drawn.specs[n], drawn.words[n][i] if n in drawn.words else None, template.lang, rng)) for n, v in row.items()}
+            for i, row in enumerate(drawn.rows)
+        ]
+    text = template.render(**scope)
+    return (settle(text) if template.lang == "ko" else forms.article(text)), said
+

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import tiktoken
 
-from gennx.generators.scene import FACTS
+from gennx.generators.names import FACTS
 
 # The split pattern and special tokens of the tokenizer of Qwen2.5 (tokenizer.json of Qwen/Qwen2.5-1.5B-Instruct).
 PATTERN = (

@@ -152,6 +152,7 @@ def read_unit(text: str) -> tuple[Decimal, Dimension] | None:
     return factor, (powers[0], powers[1], powers[2], powers[3], powers[4], powers[5])
 
 
+@lru_cache(maxsize=8192)
 def factor_to(unit: str, dimension: str) -> Decimal | None:
     """What a number written in `unit` is multiplied with to get the catalogue's unit of `dimension`; None if it cannot be."""
     read = read_unit(unit)

@@ -1,0 +1,239 @@
+"""One request with the one call that answers it: from a harvested template, or composed from a sample.
+
+What comes out is checked: the call against the catalogue, every value against the finished words.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from gennx.generators import refill
+from gennx.generators.bank import Bank, Template
+from gennx.generators.compose import Unsayable, compose
+from gennx.generators.grounding import NEW_KEY, Haystack, check, is_default, without
+from gennx.generators.leaves import walk
+from gennx.generators.lexicon import Lexicon, lexicon_of
+from gennx.generators.marks import unmark
+from gennx.generators.sampler import NO_FOCUS, STYLES, Focus, SamplingError, focus_list, record_validator, sample_record
+from gennx.generators.scene import Scene
+from gennx.generators.surround import surround
+from gennx.schemas import Validation
+from gennx.schemas.catalogue import Catalogue, Endpoint, Tool
+
+ATTEMPTS = 16
+REJECTS = ("invalid", "ungrounded", "unsayable", "no sample", "repeated")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request and its call. `phrasing` names the template or frame; `said` lists (what, words) pairs."""
+
+    tool: Tool
+    arguments: dict[str, Any]
+    text: str
+    lang: str
+    phrasing: str
+    style: str
+    said: tuple[tuple[str, str], ...] = ()
+
+
+class Seen:
+    """Texts and calls already used: no text twice, no call in two splits."""
+
+    def __init__(self) -> None:
+        self.texts: set[str] = set()
+        self.calls: dict[str, str] = {}
+
+    def take(self, case: Case, split: str, patient: bool) -> bool:
+        """Take up a case if it is new. A call may come again in its own split where a tool has few (impatient)."""
+        if case.text in self.texts:
+            return False
+        if has_values(case):
+            key = f"{case.tool.name} {case.arguments!r}"
+            if key in self.calls and (patient or self.calls[key] != split):
+                return False
+            self.calls[key] = split
+        self.texts.add(case.text)
+        return True
+
+
+@dataclass
+class Maker:
+    """Makes cases for the tools of a catalogue; keeps the words of an endpoint while it works on it."""
+
+    catalogue: Catalogue
+    bank: Bank
+    validation: Validation = field(default_factory=Validation)
+    rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REJECTS, 0))
+    _lexicons: dict[str, Lexicon] = field(default_factory=dict)
+
+    def lexicon(self, endpoint: Endpoint) -> Lexicon:
+        if endpoint.uri not in self._lexicons:
+            self._lexicons[endpoint.uri] = lexicon_of(endpoint, self.bank.roots)
+        return self._lexicons[endpoint.uri]
+
+    def forget(self, endpoint: Endpoint) -> None:
+        """Free an endpoint's words."""
+        self._lexicons.pop(endpoint.uri, None)
+        self.bank.forget(endpoint)
+
+    def templates(self, tool: Tool, lang: str, held_out: bool | None) -> list[Template]:
+        """Templates of a tool that name their records' numbers; `held_out` picks those kept for the test of unseen phrasings."""
+        every = [t for t in self.bank.templates(tool.endpoint) if t.method == tool.method and t.lang == lang and not t.next_id]
+        if held_out is None:
+            return every
+        apart = held_apart(every)
+        return [t for t in every if (t.ident in apart) == held_out]
+
+    def case(
+        self, tool: Tool, lang: str, rng: random.Random, *, turn: int = 0, held_out: bool | None = False, seen: Seen | None = None,
+        split: str = "train", composed: float = 0.12, small: bool = False,
+    ) -> Case | None:  # fmt: skip
+        """A checked case, or None where none was found. `turn` moves through styles and fields; `seen` knows the texts and calls already used;
+        `small` asks for few fields."""
+        templates = self.templates(tool, lang, held_out)
+        if held_out and not templates:
+            return None
+        for attempt in range(ATTEMPTS):
+            use_template = bool(templates) and (held_out or attempt >= ATTEMPTS - 4 or rng.random() >= composed)
+            if use_template:
+                made = self._from_template(rng.choice(templates), tool, rng, attempt)
+            else:
+                made = self._composed(tool, lang, rng, 0 if small else turn + attempt)
+            if made is None:
+                continue
+            if seen is not None and not seen.take(made, split, patient=attempt < ATTEMPTS // 2):
+                self.rejects["repeated"] += 1
+                continue
+            return made
+        return None
+
+    # ---- two ways
+
+    def _from_template(self, template: Template, tool: Tool, rng: random.Random, attempt: int) -> Case | None:
+        lexicon = self.lexicon(tool.endpoint)
+        drawn = refill.draw(template, tool.endpoint, lexicon, rng)
+        arguments = refill.fill(template.call, drawn)
+        if not self.validation.valid(tool, arguments):  # the author's codes with new numbers
+            drawn = refill.draw(template, tool.endpoint, lexicon, rng, codes=False)
+            arguments = refill.fill(template.call, drawn)
+            if not self.validation.valid(tool, arguments):
+                self.rejects["invalid"] += 1
+                return None
+        marked, said = refill.marked_words(template, drawn, rng)
+        text = unmark(surround(marked, template.lang, rng))
+        hay = Haystack(text)
+        if check(text, tool, arguments, lexicon, hay):
+            self.rejects["ungrounded"] += 1
+            return None
+        return Case(tool, arguments, text, template.lang, template.ident, "refilled", tuple(said))
+
+    def _composed(self, tool: Tool, lang: str, rng: random.Random, turn: int) -> Case | None:
+        lexicon = self.lexicon(tool.endpoint)
+        style = STYLES[turn % len(STYLES)]
+        try:
+            arguments = sample_arguments(tool, lang, rng, style, turn)
+            made = compose(tool, arguments, lexicon, lang, rng)
+        except SamplingError:
+            self.rejects["no sample"] += 1
+            return None
+        except Unsayable:
+            self.rejects["unsayable"] += 1
+            return None
+        if not self.validation.valid(tool, arguments):
+            self.rejects["invalid"] += 1
+            return None
+        text = unmark(surround(made.text, lang, rng)).strip()
+        if check(text, tool, arguments, lexicon):
+            self.rejects["ungrounded"] += 1
+            return None
+        return Case(tool, arguments, text, lang, f"frame/{made.frame.replace(' ', '-')}", style)
+
+
+def held_apart(templates: list[Template]) -> set[str]:
+    """Phrasings kept for the test of unseen ones: about one in twelve, chosen by their name, where a tool has four or more."""
+    if len(templates) < 4:
+        return set()
+    ranked = sorted(t.ident for t in templates)
+    return {i for i in ranked if int(i, 16) % 12 == 0} or {min(ranked, key=lambda i: i[::-1])}
+
+
+def has_values(case: Case) -> bool:
+    """True if a call holds anything that a user chose freely; `{"Argument": {}}`, `{"ids": []}` and the one word of a path do not."""
+    if case.tool.endpoint.path_parameter is not None:
+        return any(bool(v) for k, v in case.arguments.items() if k != "ids")
+    return any(bool(v) for v in case.arguments.values())
+
+
+def sample_arguments(tool: Tool, lang: str, rng: random.Random, style: str, turn: int) -> dict[str, Any]:
+    """Arguments for a tool. Raises SamplingError."""
+    endpoint = tool.endpoint
+    scene = Scene(rng, lang)
+    if tool.method in ("GET", "DELETE") and endpoint.path_parameter is None:
+        return {"ids": _sample_ids(tool, rng, scene)}
+    if tool.method in ("GET", "DELETE"):
+        return {"ids": [rng.choice(endpoint.path_values or ("TEST",))]}
+    focuses = focus_list(endpoint)
+    focus = focuses[(turn * 7) % len(focuses)] if focuses and turn % 2 else NO_FOCUS
+    records = [thin(endpoint, sample_record(endpoint, rng, scene, style, focus), focus, tool.method, rng)]
+    if not endpoint.is_table:
+        ids = {"ids": [rng.choice(endpoint.path_values or ("TEST",))]} if endpoint.path_parameter is not None else {}
+        return {**ids, **records[0]}
+    if tool.method == "PUT":
+        records = [_partial(endpoint, records[0], focus, rng)]
+    if endpoint.single:
+        return {"Assign": {"1": records[0]}}
+    keys = _record_keys(endpoint, rng, scene)
+    if len(keys) > 1 and rng.random() < 0.5:
+        records += [sample_record(endpoint, rng, scene, style) if tool.method == "POST" else records[0] for _ in keys[1:3]]
+        keys = keys[: len(records)]
+    return {"Assign": {str(k): records[min(i, len(records) - 1)] for i, k in enumerate(keys)}}
+
+
+def thin(endpoint: Endpoint, record: Any, focus: Focus, method: str, rng: random.Random) -> Any:
+    """A created record without most of the optional fields that hold their default: people leave those out."""
+    if method != "POST":
+        return record
+    spared = [
+        x.place for x in walk(record, endpoint.schema, (), "") if x.optional and is_default(x) and x.field != focus.path and rng.random() < 0.8
+    ]
+    thinned = without(record, spared) if spared else record
+    return thinned if record_validator(endpoint)(thinned) else record
+
+
+def _record_keys(endpoint: Endpoint, rng: random.Random, scene: Scene) -> list[int]:
+    kind = endpoint.key if endpoint.key != "record_id" else f"record:{endpoint.key_ref}"
+    if rng.random() < 0.7:
+        return [scene.pick_id(str(kind), rng)]
+    return scene.id_run(str(kind), rng, 5)
+
+
+def _sample_ids(tool: Tool, rng: random.Random, scene: Scene) -> list[int]:
+    endpoint = tool.endpoint
+    if not endpoint.is_table:
+        return []
+    if endpoint.single:
+        return [1] if tool.method == "DELETE" else []
+    if tool.method == "GET" and rng.random() < 0.3:
+        return []
+    return _record_keys(endpoint, rng, scene)
+
+
+def _partial(endpoint: Endpoint, record: dict[str, Any], focus: Focus, rng: random.Random) -> dict[str, Any]:
+    """Some fields of a record, as a change holds them; conditions decide afterwards."""
+    if len(record) < 2:
+        return record
+    names = list(record)
+    wanted = [n for n in names if focus.path.startswith(n)]
+    keep = set(wanted or rng.sample(names, rng.randint(1, min(3, len(names)))))
+    return {k: v for k, v in record.items() if k in keep}
+
+
+def numbered(arguments: dict[str, Any], first: int) -> dict[str, Any]:
+    """The call with free numbers from `first` on in place of NEW1, NEW2, ..."""
+    records = arguments.get("Assign")
+    if not isinstance(records, dict):
+        return arguments
+    return {**arguments, "Assign": {str(first + int(k[3:]) - 1) if NEW_KEY.fullmatch(k) else k: v for k, v in records.items()}}

@@ -1,0 +1,143 @@
+"""What people put around their facts: greetings, reasons, numbers that belong to something else, thanks; their register, synonyms and slips.
+
+Works on a text whose values are marked, so that no value is ever touched.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from functools import lru_cache
+from typing import Any
+
+from gennx.generators.lexicon import TEMPLATES
+from gennx.generators.marks import MARKED
+from gennx.generators.particles import PAIRS, particle
+
+_ENDING = re.compile(
+    r"(?<=[가-힣]) ?(줘요|줘라|줘|주세요|주세용|주십시오|주시겠어요\?|주실래요\?|주실 수 있나요\?|주시기 바랍니다|주라|줄래\?|주시면 감사하겠습니다|주시면 됩니다)(?=[.!~ ㅎㅠ]*(?:\n|$))"
+)
+_STEM = re.compile(r"[해어아여려겨쳐줘와워내]$")
+_KO_PARTICLE = re.compile(r"^(을|를|이|가|은|는|과|와|으로|로|이랑|랑)(?![가-힣])")
+_PAIR_OF = {form: pair for pair, forms_ in PAIRS.items() for form in forms_ if pair in ("을(를)", "이(가)", "은(는)", "과(와)", "으로(로)", "(이)랑")}
+_KEYS_EN = {"a": "s", "s": "d", "e": "r", "r": "t", "t": "y", "o": "p", "i": "o", "n": "m", "l": "k", "d": "f"}
+
+
+@lru_cache(maxsize=1)
+def pools() -> dict[str, Any]:
+    """The shared pools, read once."""
+    data: dict[str, Any] = json.loads((TEMPLATES / "shared" / "surroundings.json").read_text("utf-8"))
+    return data
+
+
+def _noise(text: str, rng: random.Random) -> str:
+    """Numbers that must not enter the call, where a phrase wants them."""
+    if "{" not in text:
+        return text
+    return text.format(
+        n=rng.randint(3, 38), n2=rng.randint(1, 9), n3=f"{rng.randint(1, 4)}{rng.randint(0, 9)}{rng.randint(1, 9)}", m=rng.randint(1, 12),
+        d=rng.randint(1, 28), h=rng.randint(2, 7), f=rng.choice(("3.3", "3.6", "4.2", "4.5", "5.1")),
+    )  # fmt: skip
+
+
+def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0) -> str:
+    """The text with what surrounds it, more or less of it by `strength` (0 leaves it alone)."""
+    pool = pools()[lang]
+    if rng.random() < 0.3 * strength:
+        text = _synonyms(text, lang, rng)
+    if lang == "ko" and rng.random() < 0.4 * strength:
+        text = _register(text, rng)
+    several = "\n" in text
+    if rng.random() < 0.16 * strength:
+        text = f"{_noise(rng.choice(pool['context']), rng)}{rng.choice((chr(10), ' ', ' ')) if several else ' '}{text}"
+    if rng.random() < 0.14 * strength:
+        text = f"{rng.choice(pool['greeting'])} {text if lang == 'ko' else _lower(text, rng)}"
+    if rng.random() < 0.16 * strength:
+        gap = "\n" if several else " "
+        stop = "" if re.search(r"[.!?~:)ㅎㅠ]\s*$", text) or several else rng.choice((".", ".", ",")) if lang == "en" else rng.choice((".", "", "~", ","))
+        text = f"{text.rstrip()}{stop}{gap}{_noise(rng.choice(pool['after']), rng)}"
+    if rng.random() < 0.05 * strength:
+        text = _slip(text, lang, rng)
+    return text
+
+
+def _lower(text: str, rng: random.Random) -> str:
+    return text[0].lower() + text[1:] if len(text) > 1 and text[0].isupper() and text[1].islower() and rng.random() < 0.7 else text
+
+
+def _literals(text: str) -> list[str]:
+    return MARKED.split(text)
+
+
+def _register(text: str, rng: random.Random) -> str:
+    """Another ending for the last request: 넣어줘, 넣어 주세요, 넣어주시기 바랍니다."""
+    found = list(_ENDING.finditer(text))
+    if not found:
+        return text
+    last = found[-1]
+    if not _STEM.search(text[: last.start()].rstrip()):
+        return text
+    new = rng.choice(pools()["endings_ko"])
+    gap = " " if len(new) > 3 or rng.random() < 0.4 else ""
+    return f"{text[: last.start()].rstrip()}{gap}{new}{text[last.end() :]}"
+
+
+def _synonyms(text: str, lang: str, rng: random.Random) -> str:
+    groups = pools()[f"synonyms_{lang}"]
+    group = rng.choice([g for g in groups if any(w in text for w in g)] or groups)
+    have = [w for w in group if w in text]
+    if not have:
+        return text
+    old = have[0]
+    new = rng.choice([w for w in group if w != old])
+    parts = _literals(text)
+    for i in range(0, len(parts), 2):
+        parts[i] = _swap(parts[i], old, new, lang)
+    return "".join(parts)
+
+
+def _swap(text: str, old: str, new: str, lang: str) -> str:
+    if lang == "en":
+        return re.sub(rf"(?<![A-Za-z]){re.escape(old)}(?=s?(?![A-Za-z]))", new, text)
+    out, at = [], 0
+    for found in re.finditer(re.escape(old), text):
+        if found.start() and "가" <= text[found.start() - 1] <= "힣":
+            continue
+        out.append(text[at : found.start()] + new)
+        at = found.end()
+        after = _KO_PARTICLE.match(text[at:])
+        if after:
+            out.append(particle(new, _PAIR_OF[after[1]]))
+            at += after.end()
+    out.append(text[at:])
+    return "".join(out)
+
+
+def _slip(text: str, lang: str, rng: random.Random) -> str:
+    """A slip of spacing, of a particle or of the keyboard, outside of values."""
+    parts = _literals(text)
+    spots = [i for i in range(0, len(parts), 2) if len(parts[i].strip()) > 4]
+    if not spots:
+        return text
+    i = rng.choice(spots)
+    words = parts[i].split(" ")
+    if lang == "ko":
+        plain = [k for k in range(len(words) - 1) if re.search(r"[가-힣]$", words[k]) and re.match(r"[가-힣]", words[k + 1])]
+        if plain and rng.random() < 0.6:
+            k = rng.choice(plain)
+            words[k : k + 2] = [words[k] + words[k + 1]]
+        else:
+            marked = [k for k, w in enumerate(words) if re.fullmatch(r"[가-힣]{2,}(을|를|은|는)", w)]
+            if marked:
+                k = rng.choice(marked)
+                words[k] = words[k][:-1]
+    else:
+        long = [k for k, w in enumerate(words) if re.fullmatch(r"[a-z]{5,}", w)]
+        if long:
+            k = rng.choice(long)
+            at = rng.randrange(1, len(words[k]) - 1)
+            w = words[k]
+            words[k] = w[:at] + w[at + 1] + w[at] + w[at + 2 :] if rng.random() < 0.6 and at + 2 < len(w) else w[:at] + _KEYS_EN.get(w[at], w[at]) + w[at + 1 :]
+    parts[i] = " ".join(words)
+    return "".join(parts)

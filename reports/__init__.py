@@ -1,0 +1,1 @@
+"""HTML reports that open offline: what a data set covers, how a model did."""
