@@ -42,7 +42,10 @@ def flash_varlen(query: Tensor, key: Tensor, value: Tensor, starts: Tensor, long
 
 
 def segment_attention(query: Tensor, key: Tensor, value: Tensor, starts: Tensor, scale: float, window: int) -> Tensor:
-    """The same result as `flash_varlen`, one dialogue after the other; heads first: query (H, T, D), out (H, T, D)."""
+    """The same result as `flash_varlen`, one dialogue after the other. Heads first: (H, T, D)."""
+    repeat = query.shape[0] // key.shape[0]
+    if repeat > 1:  # torch's grouped attention on the CPU would build the whole T x T matrix
+        key, value = key.repeat_interleave(repeat, dim=0), value.repeat_interleave(repeat, dim=0)
     borders = starts.tolist()
     outputs = []
     for start, end in zip(borders, borders[1:], strict=False):
@@ -52,9 +55,7 @@ def segment_attention(query: Tensor, key: Tensor, value: Tensor, starts: Tensor,
             rows = torch.arange(end - start, device=query.device)
             apart = rows[:, None] - rows[None, :]
             mask = (apart >= 0) & (apart < window)
-        outputs.append(
-            scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=True)[0]
-        )
+        outputs.append(scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale)[0])
     return torch.cat(outputs, dim=1)
 
 

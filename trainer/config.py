@@ -90,6 +90,8 @@ class TrainingSettings(Section):
     """Recompute activations in the backward pass: about a quarter slower, several times less memory."""
     max_length: int = Field(2048, ge=64)
     """Tokens a row. A longer dialogue is reported and left out, never cut."""
+    row_tokens: int | None = Field(None, ge=64)
+    """Tokens of a packed row; None: max_length. Longer rows keep a large card busier."""
     left_out_limit: float = Field(0.01, ge=0.0, le=1.0)
     """The run stops if a larger share of the dialogues has to be left out."""
     packing: bool = True
@@ -213,6 +215,11 @@ def build_settings(page: dict[str, Any], where: str = "settings") -> Settings:
             f"{where}: lora.enabled = false trains every weight, which 4-bit weights do not allow",
             "add --set model.quantization=none",
         )
+    training = settings.training
+    if training.row_tokens and training.row_tokens < training.max_length:
+        raise TrainerError(f"{where}: training.row_tokens {training.row_tokens} is below max_length", "raise row_tokens")
+    if training.packing and settings.model.attention == "eager":
+        raise TrainerError(f"{where}: packing needs model.attention varlen or sdpa", "add --set training.packing=false")
     return settings
 
 

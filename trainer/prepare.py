@@ -1,0 +1,138 @@
+"""From dialogues to rows of tokens and labels, and the report of what will be learned.
+
+Nothing is cut: a dialogue over the limit is left out and reported. The run stops if too many are, if a row has nothing
+to learn, or if a rendered call does not parse back to the object that was meant.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from gennx.trainer.data import Dialogue
+from gennx.trainer.errors import TrainerError
+from gennx.trainer.rendering import Renderer, RenderProblem, Rendered, expected_calls, parse_turn
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A dialogue that is not trained on, and why."""
+
+    where: str
+    endpoint: str
+    reason: str
+    tokens: int
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rendered dialogues of one split. Index i of `rendered` and `dialogues` belong together."""
+
+    rendered: list[Rendered] = field(default_factory=list)
+    dialogues: list[Dialogue] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    calls: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all rows."""
+        return sum(len(row.ids) for row in self.rendered)
+
+    @property
+    def trained_tokens(self) -> int:
+        """Tokens that the loss is taken on."""
+        return sum(sum(row.trained) for row in self.rendered)
+
+    def columns(self) -> dict[str, list[list[int]]]:
+        """`input_ids` and `labels`, as TRL takes them without preparing anything itself."""
+        return {"input_ids": [row.ids for row in self.rendered], "labels": [row.labels for row in self.rendered]}
+
+
+def check_rendered(row: Rendered, dialogue: Dialogue, renderer: Renderer) -> int:
+    """Every trained turn must read back as the message it came from; returns the number of calls checked.
+
+    Raises TrainerError for an all-masked row, a doubly quoted call, or any other difference.
+    """
+    if not any(row.trained):
+        raise TrainerError(f"{dialogue.where}: no token of this row would be trained", "check the chat template")
+    messages = [message for message in dialogue.messages if message["role"] == "assistant"]
+    calls = 0
+    for message, (start, end) in zip(messages, row.turns, strict=True):
+        text = renderer.decode(row.ids[start:end])
+        turn, wanted = parse_turn(text[: -len(renderer.end_token)]), expected_calls(message)
+        if any(call["arguments"] is None or isinstance(call["arguments"], str) for call in wanted) or turn.problems:
+            problem = turn.problems[0] if turn.problems else "arguments are quoted twice"
+            raise TrainerError(f"{dialogue.where}: a rendered call does not read back: {problem}",
+                               "the chat template must write arguments as a plain JSON object")
+        if turn.calls != wanted:
+            raise TrainerError(f"{dialogue.where}: rendered calls {turn.calls} are not the intended {wanted}",
+                               "check the chat template")
+        calls += len(wanted)
+    return calls
+
+
+def prepare(dialogues: list[Dialogue], renderer: Renderer, max_length: int) -> Rows:
+    """Render and check every dialogue; those over `max_length` tokens are left out, with their reason."""
+    rows = Rows()
+    for dialogue in dialogues:
+        try:
+            row = renderer.render(dialogue)
+        except RenderProblem as problem:
+            rows.left_out.append(LeftOut(dialogue.where, dialogue.endpoint, str(problem), 0))
+            continue
+        if len(row.ids) > max_length:
+            reason = f"longer than {max_length} tokens"
+            rows.left_out.append(LeftOut(dialogue.where, dialogue.endpoint, reason, len(row.ids)))
+            continue
+        rows.calls += check_rendered(row, dialogue, renderer)
+        rows.rendered.append(row)
+        rows.dialogues.append(dialogue)
+    return rows
+
+
+def refuse_too_many_left_out(rows: Rows, limit: float, split: str) -> None:
+    """Stop the run if more than the share `limit` of a split was left out, or everything was."""
+    left, total = len(rows.left_out), len(rows.left_out) + len(rows.rendered)
+    if left and (left > limit * total or not rows.rendered):
+        worst = rows.left_out[0]
+        raise TrainerError(
+            f"{split}: {left} of {total} dialogues would be left out (e.g. {worst.where}, {worst.tokens or '?'} tokens: "
+            f"{worst.reason}), more than the {limit:.0%} allowed",
+            "raise training.max_length or training.left_out_limit",
+        )
+
+
+def in_words(text: str) -> str:
+    """A token's text, with what cannot be seen spelled out."""
+    return repr(text).replace("'", "")
+
+
+def report_lines(rows: Rows, renderer: Renderer, split: str) -> list[str]:
+    """What will be learned from a split, for a person to read before the first step."""
+    share = rows.trained_tokens / rows.tokens
+    lines = [
+        f"{split}: {len(rows.rendered):,} dialogues, {rows.tokens:,} tokens (longest "
+        f"{max(len(row.ids) for row in rows.rendered):,}), trained on {rows.trained_tokens:,} = {share:.1%}",
+        f"{split}: every one of {rows.calls:,} rendered calls reads back as the intended JSON object",
+    ]
+    row = rows.rendered[0]
+    start, end = row.turns[0]
+    learned = renderer.decode(row.ids[start:end])
+    lines.append(f"{split}: sample {rows.dialogues[0].where}: first trained token {in_words(renderer.decode(row.ids[start:start + 1]))}, "
+                 f"last {in_words(renderer.decode(row.ids[row.turns[-1][1] - 1 : row.turns[-1][1]]))}; learns to write {in_words(learned[:160])}")
+    for endpoint, count in Counter(item.endpoint for item in rows.left_out).most_common(8):
+        first = next(item for item in rows.left_out if item.endpoint == endpoint)
+        lines.append(f"{split}: left out: {count} of {endpoint} ({first.reason}; e.g. {first.where}, {first.tokens} tokens)")
+    return lines
+
+
+def report_record(rows: Rows) -> dict[str, Any]:
+    """The same as data, for metrics.json."""
+    return {
+        "dialogues": len(rows.rendered),
+        "tokens": rows.tokens,
+        "trained_tokens": rows.trained_tokens,
+        "calls_checked": rows.calls,
+        "left_out": dict(Counter(item.endpoint for item in rows.left_out)),
+    }
