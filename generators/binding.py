@@ -180,9 +180,11 @@ def _look(span: Evidence, hay: Haystack) -> str:
 
 def _alike(component: Sequence[Variable]) -> bool:
     """Values that one word may say together: the same field of several objects, or fields of one kind side by side."""
+    if len({repr(v.value) for v in component}) == 1 and all(v.leaf.kind == "key" or v.leaf.note.get("kind") in NUMBERED for v in component):
+        return any(v.leaf.kind == "key" for v in component)  # a record's number and its copy in a field
     notes = {(v.leaf.note.get("kind"), v.leaf.note.get("dim"), v.leaf.kind) for v in component}
     return len(notes) == 1 and len({repr(v.value) for v in component}) == 1 and (
-        len({v.leaf.field for v in component}) == 1 or len({v.leaf.field.rsplit(".", 1)[0] for v in component}) == 1
+        len({v.leaf.field for v in component}) == 1 or len({v.leaf.field.rpartition(".")[0] for v in component}) == 1
     )
 
 

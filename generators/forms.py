@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from gennx.generators.marks import MID, OPEN
 from gennx.generators.particles import particle
 
 # Units of one dimension that people exchange freely: (written, factor to the model's units). The reader knows them all.
@@ -146,7 +148,9 @@ def _listed(texts: list[str], lang: str, rng: random.Random, tag: str) -> str:
 
 def article(text: str) -> str:
     """English a and an before words that were put in: "a aluminium" becomes "an aluminium"."""
-    import re
+    text = _A.sub(r"\1n ", text)
+    return _AN.sub(r"\1 ", text)
 
-    text = re.sub(r"\b([Aa]) (?=(?:\ue000\d+\ue001)?[aeioAEIO][a-z])", r"\1n ", text)
-    return re.sub(r"\b([Aa])n (?=(?:\ue000\d+\ue001)[bcdfgjkmpqtvwyz][a-z])", r"\1 ", text)
+
+_A = re.compile(f"\\b([Aa]) (?={OPEN}\\d+{MID}[aeioAEIO][a-z])")
+_AN = re.compile(f"\\b([Aa])n (?={OPEN}\\d+{MID}[bcdfgjkmpqtvwyz][a-z])")

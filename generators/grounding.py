@@ -20,6 +20,7 @@ from gennx.generators.units import factor_to
 from gennx.schemas.catalogue import Tool
 
 CASE_SUFFIX = re.compile(r"\((ST|CB|CS|RS|MV|TH|PO|SM)(:\w+)?\)$")
+STANDARD_SUFFIX = re.compile(r"\((RC|S|AL|T)\)$")
 ID_RANGE = re.compile(r"(\d+)\s?to\s?(\d+)(?:\s?by\s?(\d+))?")
 DOWN = re.compile(
     r"아래|하향|연직|중력|밑으로|내려|압축|흡입|부압|음의|마이너스|반대|인장|하강|침하|줄|낮|지하|좌|왼|서쪽|남쪽|냉각|강하|영하|빠|감소|뒤|후방|"
@@ -73,14 +74,17 @@ class Haystack:
 
     def find(self, phrase: str) -> Iterator[tuple[int, int]]:
         """Spans of a phrase. Latin words must stand alone; a single Korean syllable must begin a word."""
-        low = phrase.lower()
-        wanted = "".join(c for c in low if c not in " \t\n-_·‑")
+        low = phrase.lower().strip()
+        sign = low[0] if low and low[0] in "+-−" else ""
+        wanted = "".join(c for c in low.lstrip("+-−") if c not in " \t\n-_·‑")
         if not wanted:
             return
         at = self._squeezed.find(wanted)
         while at >= 0:
             start, end = self._at[at], self._at[at + len(wanted) - 1] + 1
-            if self._alone(wanted, start, end):
+            if sign and self.text[:start].rstrip()[-1:] not in (("-", "−", "–") if sign in "-−" else ("+",)):
+                pass  # -X is not X
+            elif self._alone(wanted, start, end):
                 yield start, end
             at = self._squeezed.find(wanted, at + 1)
 
@@ -89,8 +93,10 @@ class Haystack:
         after = self.lower[end] if end < len(self.lower) else " "
         if _latin(wanted[0]) and _latin(before):
             return False
-        if _latin(wanted[-1]) and _latin(after) and not (after == "s" and wanted[-1].isalpha()):
-            return False
+        if _latin(wanted[-1]) and _latin(after):
+            beyond = self.lower[end + 1] if end + 1 < len(self.lower) else " "
+            if not (after == "s" and wanted[-1].isalpha() and not _latin(beyond)):
+                return False
         return not (len(wanted) == 1 and _hangul(wanted) and _hangul(before))
 
 
@@ -203,15 +209,26 @@ def _part_of_run(wanted: list[int], run: Run) -> Iterator[Evidence]:
 # ---------------------------------------------------------------- other leaves
 
 
-def phrase_evidence(phrases: Iterator[Phrase], hay: Haystack) -> Iterator[Evidence]:
-    """Spans of the phrases; `detail` is the phrase."""
+def phrase_evidence(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> list[Evidence]:
+    """Spans of the phrases that say the leaf's value; of nested ones the longest, and none inside a longer phrase for another value.
+    `detail` is the phrase."""
+    found: list[Evidence] = []
     seen = set()
-    for phrase in phrases:
+    for phrase in lexicon.phrases(leaf):
         if phrase.text in seen:
             continue
         seen.add(phrase.text)
-        for start, end in hay.find(phrase.text):
-            yield Evidence(start, end, "phrase", phrase)
+        spans = list(hay.find(phrase.text))
+        if spans:
+            longer = [span for other in lexicon.longer(leaf.field, phrase) for span in hay.find(other)]
+            found += [
+                Evidence(start, end, "phrase", phrase)
+                for start, end in spans
+                if not any(a <= start and end <= b and b - a > end - start for a, b in longer)
+            ]
+    if len(found) < 2:
+        return found
+    return [e for e in found if not any(o.start <= e.start and e.end <= o.end and o.end - o.start > e.end - e.start for o in found)]
 
 
 def text_evidence(value: str, hay: Haystack) -> Iterator[Evidence]:
@@ -237,7 +254,7 @@ def string_evidence(leaf: Leaf, hay: Haystack) -> Iterator[Evidence]:
             yield from run_evidence(meant, hay)
     if kind == "dof_flags" and (span := dofs.means(hay.text, value)):
         yield Evidence(*span, "dofs")
-    bare = CASE_SUFFIX.sub("", value)
+    bare = (STANDARD_SUFFIX if kind == "standard" else CASE_SUFFIX).sub("", value)
     if bare != value:
         for e in text_evidence(bare, hay):
             yield Evidence(e.start, e.end, "text", value[len(bare) :])
@@ -258,8 +275,12 @@ def switch_evidence(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> Iterator[Evi
 
 def evidence(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> Iterator[Evidence]:
     """Everything in the text that may say the leaf, the surest first."""
-    yield from phrase_evidence(lexicon.phrases(leaf), hay)
+    yield from phrase_evidence(leaf, lexicon, hay)
     match leaf.kind:
+        case "number" if leaf.note.get("kind") == "dof_flags":
+            if span := dofs.means(hay.text, str(leaf.value).zfill(6)):
+                yield Evidence(*span, "dofs")
+            yield from number_evidence(leaf.value, {"dim": "none"}, hay)
         case "number" | "key" if isinstance(leaf.value, (int, float)):
             yield from number_evidence(leaf.value, leaf.note if leaf.kind == "number" else {"dim": "none"}, hay)
         case "string" | "key":
@@ -293,6 +314,8 @@ def follows(leaf: Leaf, lexicon: Lexicon, tool: Tool) -> bool:
     if leaf.kind == "empty" and tool.endpoint.empty_ok:
         return True
     if kind == "serial" or (kind == "item_id" and isinstance(leaf.place[-2], int) and leaf.value in (0, int(leaf.place[-2]) + 1)):
+        return True
+    if leaf.slot and is_default(leaf):
         return True
     return any(_rule_holds(rule, leaf) for rule in lexicon.follows if rule["field"] == leaf.field)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from gennx.generators.binding import FACT_KINDS, ID_TAG_AFTER, ID_TAG_BEFORE, Variable, bind
 from gennx.generators.grounding import ID_RANGE, Evidence, Haystack, Ungrounded, check, evidence, follows, number_evidence, run_evidence, sequence_evidence, without_unsaid_defaults
-from gennx.generators.leaves import Leaf, Place, call_leaves, elements
+from gennx.generators.leaves import NUMBERED, Leaf, Place, call_leaves, elements
 from gennx.generators.lexicon import Lexicon
 from gennx.generators.particles import pair_after
 from gennx.schemas.catalogue import Tool
@@ -95,8 +95,11 @@ def harvest(text: str, lang: str, tool: Tool, arguments: dict[str, Any], lexicon
 
 def _spans(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> list[Evidence]:
     """Evidence that a slot can be made of."""
-    found = [e for e in evidence(leaf, lexicon, hay) if e.how in ("number", "text", "run", "sequence", "phrase") and not _unfit(e)]
-    whole = [e for e in found if e.how in ("run", "sequence")]
+    found = [e for e in evidence(leaf, lexicon, hay) if e.how in ("number", "text", "run", "sequence", "phrase") and not _unfit(e, hay)]
+    numbered = leaf.kind == "key" or leaf.note.get("kind") in (*NUMBERED, "id_range")
+    whole = [e for e in found if e.how == "sequence" or e.how == "run" and numbered] or [e for e in found if e.how == "run" and e.detail[1] != "list"]
+    if whole and whole[0].how == "run" and not numbered:
+        return []  # a range of plain numbers stays as it is
     return whole or found
 
 
@@ -117,8 +120,11 @@ def _counted(hay: Haystack, count: int, spans: Sequence[tuple[int, int]]) -> boo
     )
 
 
-def _unfit(span: Evidence) -> bool:
-    """A run whose exclusions stand far away, or a fraction in words (중앙, half), cannot be written anew in its place."""
+def _unfit(span: Evidence, hay: Haystack) -> bool:
+    """A run whose exclusions stand far away, a fraction in words (중앙, half), or numbers with different words between (X 1, Y 2) cannot be written anew in
+    their place."""
+    if span.how == "sequence":
+        return len({hay.text[a.end : b.start].strip() for a, b in zip(span.detail, span.detail[1:], strict=False)}) > 1
     if span.how == "run":
         return bool(span.end - span.detail[0].end > 30)
     return bool(span.how == "number" and span.detail[0].word and span.detail[0].value % 1 != 0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
+from gennx.generators.bank import TemplateProblem, parse_request
 from gennx.generators.lexicon import LANGUAGES, folder_of
 from gennx.generators.lint import Linted, lint
 from gennx.schemas import Validation
-from gennx.schemas.catalogue import Catalogue, Endpoint
+from gennx.schemas.catalogue import Catalogue, CatalogueError, Endpoint
 
 HEAD = {
     "ko": "# requests.jsonl에서 거둔 틀. 고칠 때는 requests.jsonl을 고치고 gennx-catalog harvest를 다시 돌리세요.\n",
@@ -35,3 +37,35 @@ def harvest_folder(endpoint: Endpoint, catalogue: Catalogue, root: Path, validat
         elif path.exists() and (root / folder_of(endpoint.uri) / "requests.jsonl").exists():
             path.unlink()
     return found
+
+
+def add_requests(path: Path, root: Path, catalogue: Catalogue) -> list[str]:
+    """Sort a file of requests into the folders below `root`; the addresses of the endpoints it holds. Raises TemplateProblem naming file and line."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TemplateProblem(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    sorted_: dict[str, list[str]] = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        place = f"{path}:{number}"
+        try:
+            row = json.loads(line)
+            row = {**row, **row.pop("gold")} if isinstance(row.get("gold"), dict) else row
+            endpoint = catalogue.endpoint(str(row["endpoint"]))
+        except (json.JSONDecodeError, KeyError, AttributeError):
+            raise TemplateProblem(f'{place}: wants a JSON object with "endpoint", "method", "lang", "user", and "ids" or "body"') from None
+        except CatalogueError as error:
+            raise TemplateProblem(f"{place}: {error}") from None
+        kept = {k: row[k] for k in ("id", "lang", "user", "method", "ids", "body") if row.get(k) is not None}
+        text = json.dumps(kept, ensure_ascii=False)
+        parse_request(text, place, endpoint)
+        sorted_.setdefault(endpoint.uri, []).append(text)
+    if not sorted_:
+        raise TemplateProblem(f"{path}: holds no requests")
+    for uri, texts in sorted_.items():
+        target = root / folder_of(uri) / "requests.jsonl"
+        old = target.read_text("utf-8").splitlines() if target.exists() else []
+        write_whole(target, "\n".join(dict.fromkeys([*old, *texts])) + "\n")
+    return list(sorted_)

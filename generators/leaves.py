@@ -30,6 +30,8 @@ class Leaf:
     holder: Any = None
     """The object that holds the leaf."""
     optional: bool = False
+    slot: bool = False
+    """In an array of fixed length, whose unsaid members hold their defaults."""
 
     def name(self, lang: str) -> str:
         return str(self.note.get(lang) or self.field.rsplit(".", 1)[-1])
@@ -56,26 +58,28 @@ def _kind(value: Any, note: Schema) -> str:
 
 
 def walk(
-    value: Any, schema: Schema, place: Place, field: str, note: Schema | None = None, holder: Any = None, optional: bool = False
-) -> Iterator[Leaf]:
+    value: Any, schema: Schema, place: Place, field: str, note: Schema | None = None, holder: Any = None, optional: bool = False,
+    slot: bool = False,
+) -> Iterator[Leaf]:  # fmt: skip
     """Leaves of a record or body, in the order of the value."""
     note = schema.get(ANNOTATION) or note or {}
     if isinstance(value, dict):
         if not value and field:
-            yield Leaf(place, field, value, note, schema.get("default", _NO_DEFAULT), "empty", holder)
+            yield Leaf(place, field, value, note, schema.get("default", _NO_DEFAULT), "empty", holder, optional, slot)
         known = schema.get("properties", {})
         rest = schema.get("additionalProperties")
         for key, inner in value.items():
             sub, full = known.get(key), f"{field}.{key}" if field else key
             if sub is None:
                 sub, full = rest if isinstance(rest, dict) else {}, f"{field}.*" if field else "*"
-            free = key in known and key not in schema.get("required", ())
-            yield from walk(inner, sub, (*place, key), full, None if key in known else note, value, free)
+            free = key in known and key not in schema.get("required", ()) and not slot
+            yield from walk(inner, sub, (*place, key), full, None if key in known else note, value, free, slot)
     elif isinstance(value, list) and value and isinstance(value[0], dict):
+        fixed = schema.get("minItems", 0) == schema.get("maxItems") and len(value) > 1
         for index, inner in enumerate(value):
-            yield from walk(inner, schema.get("items", {}), (*place, index), field, note, value)
+            yield from walk(inner, schema.get("items", {}), (*place, index), field, note, value, False, slot or fixed)
     else:
-        yield Leaf(place, field, value, note, schema.get("default", _NO_DEFAULT), _kind(value, note), holder, optional)
+        yield Leaf(place, field, value, note, schema.get("default", _NO_DEFAULT), _kind(value, note), holder, optional, slot)
 
 
 def elements(leaf: Leaf) -> list[Leaf]:

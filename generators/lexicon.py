@@ -56,6 +56,7 @@ class Lexicon:
     aliases: dict[str, list[str]]
     follows: list[dict[str, Any]]
     names: dict[str, list[Phrase]] = field(default_factory=dict)
+    _longer: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
 
     def phrases(self, leaf: Leaf) -> Iterator[Phrase]:
         """Phrases that say the leaf's value, the endpoint's own first."""
@@ -66,7 +67,18 @@ class Lexicon:
             yield from (p for p in self.by_code.get(key, ()))
         kind = leaf.note.get("kind")
         if kind:
-            yield from (p for p in self.by_kind.get(kind, ()) if p.value == key)
+            flags = key.zfill(6) if kind == "dof_flags" and isinstance(leaf.value, int) else key
+            yield from (p for p in self.by_kind.get(kind, ()) if p.value == flags or p.value.removesuffix("0") == flags)
+
+    def longer(self, name: str, phrase: Phrase) -> list[str]:
+        """Phrases for other values of a field that hold this phrase within them."""
+        key = (name, phrase.text, phrase.value)
+        if key not in self._longer:
+            inner = _squeezed(phrase.text)
+            self._longer[key] = [
+                p.text for p in self.members(name) if p.value != phrase.value and len(_squeezed(p.text)) > len(inner) and inner in _squeezed(p.text)
+            ]
+        return self._longer[key]
 
     def members(self, name: str) -> list[Phrase]:
         """Every phrase for every value of a field."""
@@ -75,6 +87,10 @@ class Lexicon:
     def called(self, leaf: Leaf) -> list[str]:
         """Names of the leaf's field: the catalogue's and others."""
         return self.aliases.get(leaf.field, [])
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"[\s\-_·]", "", text.lower())
 
 
 def _phrases(table: Any, where: str) -> list[Phrase]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gennx.generators.bank import Request, Template, TemplateProblem, ident_of, read_requests, to_block
-from gennx.generators.grounding import NEW_KEY, check
+from gennx.generators.grounding import NEW_KEY, check, without_unsaid_defaults
 from gennx.generators.harvest import Harvested, harvest
 from gennx.generators.lexicon import LANGUAGES, Lexicon, WordsProblem, fields_of, folder_of, lexicon_of
 from gennx.generators.refill import draw, fill, words
@@ -130,7 +130,8 @@ def _refill(
 ) -> None:  # fmt: skip
     tool = catalogue.tool(endpoint.uri, request.method)
     template = Template(request.ident, request.lang, h.method, h.text, h.call, h.slots, request.place)
-    if fill(h.call, draw(template, endpoint, lexicon, rng, keep=True)) != request.arguments:
+    own = without_unsaid_defaults(request.user, tool, request.arguments, lexicon)
+    if fill(h.call, draw(template, endpoint, lexicon, rng, keep=True)) != own:
         out.findings.append(Finding(request.place, "unfilled", "the template does not give back the author's own call"))
         return
     for _ in range(times):
@@ -142,12 +143,12 @@ def _refill(
         out.counts["refills good"] += valid and not check(text, tool, arguments, lexicon)
 
 
-def summary(linted: Linted, wanted: int) -> str:
+def summary(linted: Linted) -> str:
     """One line for a terminal."""
     c = linted.counts
     methods = ", ".join(f"{k} {v}" for k, v in sorted(c.items()) if k.split()[0] in ("POST", "GET", "PUT", "DELETE"))
     good = f"{100 * c['refills good'] // max(1, c['refills'])} %" if c["refills"] else "-"
-    return f"{linted.uri}: {c['all']} of {wanted} requests ({methods}); refills good {good}; {len(linted.findings)} findings"
+    return f"{linted.uri}: {c['all']} requests ({methods}); refills good {good}; {len(linted.findings)} findings"
 
 
 def numbered(findings: list[Finding], limit: int) -> Iterator[str]:

@@ -12,8 +12,10 @@ from decimal import Decimal, InvalidOperation
 
 from gennx.generators.units import UNIT_PATTERN
 
-_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
-_EXPONENT = r"(?:\s?[x×X*]\s?10\s?(?:\^|\*\*)?\s?(?:\(?[-−+]?\d{1,2}\)?|[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)|[eE][-−+]?\d{1,2}(?![\dA-Za-z]))"
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<![\w.])\.\d+)"
+_EXPONENT = (
+    r"(?:\s?[x×X*]\s?10\s?(?:(?:\^|\*\*)\s?\(?[-−+]?\d{1,2}\)?|[-−]\d{1,2}(?!\d)|[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)|[eE][-−+]?\d{1,2}(?![\dA-Za-z]))"
+)
 NUMBER = re.compile(
     rf"(?P<sign>(?<![\w)\].])[-−–+](?=\d|\.\d))?(?P<digits>{_DIGITS})(?P<exp>{_EXPONENT})?"
     rf"(?P<fraction>\s?/\s?\d+(?:\.\d+)?(?![\d.]|\s?/)(?!\s?(?:kN|m|℃)\b))?"
@@ -22,14 +24,14 @@ NUMBER = re.compile(
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
 _KO_UNITS = {"하나": 1, "한": 1, "두": 2, "둘": 2, "세": 3, "셋": 3, "네": 4, "넷": 4, "다섯": 5, "여섯": 6, "일곱": 7, "여덟": 8, "아홉": 9}
-_KO_TENS = {"열": 10, "스물": 20, "스무": 20, "서른": 30}
+_KO_TENS = {"열": 10, "스물": 20, "스무": 20, "서른": 30, "마흔": 40, "쉰": 50}
 _KO_COUNTER = "개|곳|군데|칸|층|번|줄|가닥|본|단|등분|분할|회|모드|스텝|절점|요소|부재|점|경간|스팬|장|대|쌍|배|방향|개소|조|벌|차로|차선"
 _KO_WORD = re.compile(
-    rf"(?<![가-힣])(?P<tens>열|스물|스무|서른)?(?P<unit>하나|한|두|둘|세|셋|네|넷|다섯|여섯|일곱|여덟|아홉)?(?=\s?(?:{_KO_COUNTER}))|(?<![가-힣])(?P<bare>하나|둘|셋|넷|다섯|여섯|일곱|여덟|아홉|열)(?![가-힣]|\s?[가-힣]*계)"
+    rf"(?<![가-힣])(?P<tens>열|스물|스무|서른|마흔|쉰)?(?P<unit>하나|한|두|둘|세|셋|네|넷|다섯|여섯|일곱|여덟|아홉)?(?=\s?(?:{_KO_COUNTER}))|(?<![가-힣])(?P<bare>하나|둘|셋|넷|다섯|여섯|일곱|여덟|아홉|열)(?![가-힣]|\s?[가-힣]*계)"
 )
 _SINO = {"영": 0, "공": 0, "일": 1, "이": 2, "삼": 3, "사": 4, "오": 5, "육": 6, "칠": 7, "팔": 8, "구": 9}
 _SINO_BIG = {"십": 10, "백": 100, "천": 1000}
-_SINO_WORD = re.compile(r"(?<![가-힣])(?P<sino>[일이삼사오육칠팔구]?[천백십](?:[일이삼사오육칠팔구]?[백십])*[일이삼사오육칠팔구]?)(?=\s?(?:번|도|개|미터|밀리|킬로|톤|퍼센트|프로|초|일|분|층|호|등분|번째))")
+_SINO_WORD = re.compile(r"(?<![가-힣])(?P<sino>[일이삼사오육칠팔구]?[천백십](?:[일이삼사오육칠팔구]?[백십])*[일이삼사오육칠팔구]?)(?=\s?(?:번|도|개|회|모드|미터|밀리|킬로|톤|퍼센트|프로|초|일|분|층|호|등분|번째))")
 _EN_ONES = {w: i for i, w in enumerate("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())}
 _EN_TENS = {w: 10 * i for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 _EN_WORD = re.compile(
@@ -141,8 +143,9 @@ def _word_numbers(text: str) -> Iterator[Number]:
             else:
                 total += (digit or 1) * _SINO_BIG[c]
                 digit = 0
-        found = re.match(UNIT_PATTERN, text[match.end() :].lstrip())
-        yield Number(match.start(), match.end(), match.end(), Decimal(total + digit), found.group() if found else None, match.group(), True)
+        found = re.match(rf" ?({UNIT_PATTERN})", text[match.end() :])
+        tail = match.end() + (found.end() if found else 0)
+        yield Number(match.start(), match.end(), tail, Decimal(total + digit), found[1] if found else None, match.group(), True)
     for match in _EN_WORD.finditer(text):
         if not (match["ones"] or match["tens"] or match["hundred"]):
             continue
@@ -168,7 +171,7 @@ _STEP = re.compile(
 )
 _PARITY = re.compile(r"(?P<even>짝수|even)|(?P<odd>홀수|odd)|(?P<second>하나 걸러|한 칸씩 건너|격번|every (?:other|second)|하나씩 건너)", re.I)
 _EXCEPT_BEFORE = re.compile(r"(?:except(?:ing)?(?: for)?|excluding|without|but not|not|minus|leave out|leaving out|skip(?:ping)?|omit(?:ting)?|save for|other than|apart from)\W{0,3}(?:the |node |nodes |element |elements |member |members |no\.? ?)*$", re.I)
-_EXCEPT_AFTER = re.compile(r"^\s?(?:번|절점|요소|호)?\s?(?:만|은|는|이|가|을|를|도)?\s?[가-힣 ]{0,14}?(?:빼|제외|말고|없|비워|건너|아니|생략|왜)", re.I)
+_EXCEPT_AFTER = re.compile(r"^\s?(?:번|절점|요소|호)?\s?(?:만|은|는|이|가|을|를|도)?\s?[가-힣 ]{0,14}?(?:빼|제외|말고|없|비워|건너|아니|생략|왜|남기|남겨|두고|놔두)", re.I)
 
 
 def _runs(text: str, numbers: Sequence[Number]) -> list[Run]:
@@ -235,6 +238,15 @@ def _units(text: str) -> list[str]:
     return sorted(found)
 
 
+_LEFT_OUT = re.compile(r"^\s?(?:번|절점|요소|호)?\s?(?:만|은|는|이|가|을|를|도)?\s?(?:빼고|제외하고|제외한|제외|말고|빼|남기고|남겨두고|두고|놔두고)")
+
+
+def _said_after(text: str, at: int) -> int:
+    """Length of the word of exclusion right behind a number: 번은 빼고."""
+    found = _LEFT_OUT.match(text[at : at + 24])
+    return found.end() if found else 0
+
+
 def expansions(reading: Reading, run: Run) -> Iterator[tuple[list[int], str, int]]:
     """Every way a run can be meant: (numbers, style, end of the words that say so): as it stands, with a step, without some."""
     text = reading.text
@@ -262,7 +274,7 @@ def expansions(reading: Reading, run: Run) -> Iterator[tuple[list[int], str, int
             continue
         if _EXCEPT_BEFORE.search(text[max(0, n.start - 30) : n.start]) or _EXCEPT_AFTER.match(text[n.end : n.end + 30]):
             gone.add(value)
-            end = max(end, n.end)
+            end = max(end, n.end + _said_after(text, n.end))
     for other in reading.runs:
         if other is run or other.start < run.start or other.start > run.end + 90:
             continue
@@ -270,6 +282,6 @@ def expansions(reading: Reading, run: Run) -> Iterator[tuple[list[int], str, int
             _EXCEPT_BEFORE.search(text[max(0, other.start - 30) : other.start]) or _EXCEPT_AFTER.match(text[other.end : other.end + 30])
         ):
             gone |= set(other.values)
-            end = max(end, other.end)
+            end = max(end, other.end + _said_after(text, other.end))
     if gone:
         yield [v for v in run.values if v not in gone], "except", end

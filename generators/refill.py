@@ -11,10 +11,12 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import Any
 
 from gennx.generators import forms, names
 from gennx.generators.bank import Template
+from gennx.generators.binding import FACT_KINDS
 from gennx.generators.leaves import NUMBERED, inner_schema
 from gennx.generators.lexicon import Lexicon, value_key
 from gennx.generators.marks import mark, unmark
@@ -43,6 +45,7 @@ class _Draw:
     ) -> None:
         self.template, self.endpoint, self.lexicon, self.rng = template, endpoint, lexicon, rng
         self.keep, self.codes = keep, codes
+        self.steering = steering_fields(endpoint) | {rule["field"] for rule in lexicon.follows}
         self.notes = {name: note_of(endpoint, spec["field"]) for name, spec in template.slots.items()}
         self.specs = {name: dict(spec) for name, spec in template.slots.items()}
         self.offsets: dict[str, Callable[[int], int]] = {}
@@ -90,7 +93,7 @@ class _Draw:
         if self.keep or eg == 0:
             return eg
         factor = Decimal(spec["factor"])
-        memo = (note.get("dim", "none"), repr(eg))
+        memo = (note.get("dim", "none"), f"{eg!r}/{factor}")
         if memo in self.said:
             said = self.said[memo]
         else:
@@ -98,7 +101,7 @@ class _Draw:
             self.said[memo] = said
         schema = inner_schema(schema_of(self.endpoint, spec["field"]))
         value = said * factor
-        if not _within(value, schema):
+        if not _within(value, schema) or (note.get("dim") == "percent" and not 0 <= value <= 100):
             return eg
         if schema.get("type") == "integer" or isinstance(eg, int) and value == value.to_integral_value():
             return int(value) if value == value.to_integral_value() else eg
@@ -111,15 +114,25 @@ class _Draw:
         alike = [v for v in typical.get("values", ()) if isinstance(v, (int, float)) and (v > 0) == (eg > 0) and v]
         if alike and not spec.get("element") and self.rng.random() < 0.6:
             return forms.decimal(self.rng.choice(alike)) / Decimal(spec["factor"])
-        if dimension == "none" and abs(eg) <= 1 and digits:  # ratios stay ratios
-            low = Decimal(1).scaleb(-digits)
-            return _rounded(Decimal(str(self.rng.uniform(float(low), 1.0))), digits, self.rng).copy_sign(eg) if abs(eg) < 1 else eg
+        if dimension == "none" and abs(eg) <= 1 and digits:
+            return self._ratio(eg, typical.get("range"), digits)
         if dimension == "none" and eg == eg.to_integral_value() and abs(eg) < 100:
             return max(Decimal(1), abs(eg) + self.rng.choice((-2, -1, 0, 1, 2, 3, 5))).copy_sign(eg)
         scaled = eg * self.scale(dimension)
         if self.rng.random() < 0.5:
             scaled *= Decimal(str(round(self.rng.uniform(0.85, 1.15), 2)))
         return _rounded(scaled, digits, self.rng)
+
+    def _ratio(self, eg: Decimal, span: Any, digits: int) -> Decimal:
+        """A ratio, factor or tolerance: within what is typical of the field, of the author's order of magnitude where it is small."""
+        if abs(eg) < Decimal("0.05"):
+            power = Decimal(1).scaleb(eg.adjusted() + self.rng.choice((-1, 0, 0, 1)))
+            value = power * self.rng.choice((1, 1, 2, 5))
+            return value.copy_sign(eg) if value < 1 else eg
+        low, high = (Decimal(str(span[0])), Decimal(str(span[1]))) if span and span[0] <= abs(eg) <= span[1] else (abs(eg) / 2, abs(eg) * 2)
+        value = Decimal(str(self.rng.uniform(float(low), float(min(high, Decimal(1) if abs(eg) < 1 else high)))))
+        value = value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN)
+        return value.copy_sign(eg) if value else eg
 
     # ---- names
 
@@ -160,9 +173,10 @@ class _Draw:
 
     def code(self, slot: str, eg: Any, said: str) -> tuple[Any, str]:
         """Another member of the code with words of its own, or the author's."""
-        if self.keep or not self.codes or self.rng.random() < 0.45:
-            return eg, said
         field_name = self.specs[slot]["field"]
+        facts = self.notes[slot].get("kind") in FACT_KINDS
+        if self.keep or not self.codes or facts or isinstance(eg, list) or field_name in self.steering or self.rng.random() < 0.45:
+            return eg, said
         lang = self.template.lang
         codes = {p.text for p in self.lexicon.members(field_name) if p.lang == ""}
         phrases = [p for p in self.lexicon.members(field_name) if p.lang == lang or (p.lang == "" and said in codes)]
@@ -189,14 +203,26 @@ class _Draw:
                     drawn.values[name] = self._run(name, drawn)
                     if len(drawn.values[name]) != len(spec["eg"]):
                         spec["style"] = spec["style"] if spec["style"] != "parity" else "list"
+                case "sequence" if self.numbered(name):
+                    drawn.values[name] = [self._moved(name, v) for v in spec["eg"]]
                 case "sequence":
                     drawn.values[name] = [self.quantity(name, v) for v in spec["eg"]]
                 case "text":
                     drawn.values[name] = self.name(name, spec["eg"])
                 case "phrase":
                     drawn.values[name], drawn.words[name] = self.code(name, spec["eg"], spec["said"])
+        self._keep_order(drawn)
         self._rows(drawn)
         return drawn
+
+    def _keep_order(self, drawn: Drawn) -> None:
+        """Two quantities of one dimension that changed places (from above to) go back to the author's."""
+        slots = [n for n, s in self.specs.items() if s["as"] == "number" and not s.get("row") and not self.numbered(n) and n in drawn.values]
+        for i, a in enumerate(slots):
+            for b in slots[i + 1 :]:
+                same = self.notes[a].get("dim") == self.notes[b].get("dim") and self.notes[a].get("kind") == self.notes[b].get("kind")
+                if same and (self.specs[a]["eg"] < self.specs[b]["eg"]) != (drawn.values[a] < drawn.values[b]):
+                    drawn.values[a], drawn.values[b] = self.specs[a]["eg"], self.specs[b]["eg"]
 
     def _moved(self, name: str, eg: Any) -> Any:
         if self.keep or not isinstance(eg, int):
@@ -213,6 +239,8 @@ class _Draw:
             if unit is None:
                 continue
             key = (unit, spec["factor"])
+            if any(s.get("unit") is None and s.get("factor") == spec["factor"] != "1" for s in self.specs.values()):
+                continue  # bare numbers beside it lean on this unit
             if key not in swaps:
                 dimension = self.notes[name].get("dim", "none")
                 options = [o for o in forms.exchanges(unit, spec["factor"]) if factor_to(o[0], dimension) == Decimal(o[1])]
@@ -296,9 +324,12 @@ class _Draw:
         if spec["as"] == "text":
             if len(set(map(str, eg))) == had:
                 table = self.notes[name].get("ref", "").split(".")[0] or self.endpoint.uri
-                if self.notes[name].get("kind") in ("own_name", "name_ref") and not self.keep:
-                    return [str(n) + spec.get("suffix", "") for n in names.several(table, self.template.lang, self.rng, count, str(eg[0]))]
-                return [self.name(name, eg[i]) if i < had else eg[i % had] for i in range(count)]
+                column = [self.name(name, v) for v in eg[:count]]
+                while len(column) < count:  # more rows than the author had: more names
+                    new = names.fresh(table, self.template.lang, self.rng, str(eg[0])) + spec.get("suffix", "")
+                    if new not in column:
+                        column.append(new)
+                return column
             return [self.name(name, eg[i % had]) for i in range(count)]
         if spec["as"] in ("run", "sequence"):
             return self._list_column(name, spec, had, count)
@@ -342,6 +373,8 @@ class _Draw:
             while len(rows) < count:
                 rows.append([a + (d or 0) for a, d in zip(rows[-1], step, strict=False)])
             return rows[:count]
+        if "factor" not in spec:
+            return [list(eg[i % had]) for i in range(count)]
         rows_f = [[self.quantity(name, v) for v in r] for r in eg]
         return [rows_f[i % had] for i in range(count)]
 
@@ -374,6 +407,8 @@ def typed(text: str, like: Any) -> Any:
 
 def _rounded(value: Decimal, digits: int, rng: random.Random) -> Decimal:
     """Rounded as people say numbers: to the author's decimals, large ones to a few figures."""
+    if abs(value) < Decimal(1).scaleb(-digits) * 5:  # small beside its decimals (5e-6): two figures
+        return value.quantize(Decimal(1).scaleb(value.adjusted() - 1), ROUND_HALF_EVEN) if value else value
     if digits == 0:
         size = abs(value)
         step = Decimal(1) if size < 100 else Decimal(5) if size < 400 and rng.random() < 0.5 else Decimal(10) if size < 2000 else Decimal(50) if size < 10000 else Decimal(1).scaleb(value.adjusted() - 2)
@@ -416,6 +451,29 @@ def note_of(endpoint: Endpoint, path: str) -> Schema:
         return {"kind": endpoint.key or "serial"}
     note: Schema = schema_of(endpoint, path).get(ANNOTATION, {})
     return note
+
+
+@lru_cache(maxsize=512)
+def steering_fields(endpoint: Endpoint) -> frozenset[str]:
+    """Fields that conditions read: another code there asks for other fields, so the author's stays."""
+    out: set[str] = set(endpoint.variants)
+
+    def look(schema: Schema, path: str) -> None:
+        schema = inner_schema(schema)
+        for entry in schema.get("allOf", ()):
+            read(entry.get("if", {}), path)
+        for key, inner in schema.get("properties", {}).items():
+            if isinstance(inner, dict):
+                look(inner, f"{path}.{key}" if path else key)
+
+    def read(condition: Any, path: str) -> None:
+        if isinstance(condition, dict):
+            for key, inner in condition.get("properties", {}).items():
+                out.add(f"{path}.{key}" if path else key)
+                read(inner, f"{path}.{key}" if path else key)
+
+    look(endpoint.schema, "")
+    return frozenset(out)
 
 
 def draw(

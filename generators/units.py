@@ -111,18 +111,18 @@ HEAT_DIMENSIONS = frozenset({
 
 # Korean units that begin other words: 3분할 is no time, 2주절점 no week.
 _NOT_BEFORE = {
-    "분": "할점의기", "초": "과기", "일": "반자단", "주": "절어면로세기열요", "도": "면심형록", "시간": "이", "톤": "수", "미리": "가는",
+    "분": "할점의기", "초": "과기", "일": "반자단", "주": "절어면로세기열요시동고로체변입", "도": "면심형록", "시간": "이", "톤": "수", "미리": "가는",
 }  # fmt: skip
 _NAMES = "|".join(
     re.escape(n) + (f"(?![{_NOT_BEFORE[n]}])" if n in _NOT_BEFORE else "") for n in sorted(BASE, key=len, reverse=True)
 )
 _DEGREES = frozenset({"도", "°", "deg", "degrees", "degree", "C"})
 # A base unit; Latin names must not run on into another word ("3 members", "2 nodes").
-_ONE = rf"(?:(?:{_NAMES})(?![A-Za-z])|(?:{_NAMES})(?=\^?[2346](?![0-9])))(?:[²³⁴]|\^?[2346](?![0-9]))?"
-UNIT = rf"(?:1\s?/\s?)?{_ONE}(?:\s?[/·.*⋅∙x\-]\s?{_ONE}){{0,3}}"
+_ONE = rf"(?:(?:{_NAMES})(?![A-Za-z0-9])|(?:{_NAMES})(?=\^?[2346](?![0-9])))(?:[²³⁴]|\^?[2346](?![0-9]))?"
+UNIT = rf"(?:1 ?/ ?)?{_ONE}(?:(?: ?[/·*⋅∙] ?|[.x\-]){_ONE}){{0,3}}"
 _PIECE = re.compile(rf"([/·.*⋅∙x\-]?)\s?({_NAMES})([²³⁴]|\^?[2346])?(?![A-Za-z])")
 _RUN_TOGETHER = {"kNm": "kN·m", "kNM": "kN·m", "Nmm": "N·mm", "tfm": "tf·m", "tonfm": "tonf·m", "kgfm": "kgf·m", "kN-m": "kN·m", "Nm": "N·m"}
-UNIT_PATTERN = rf"(?:(?:{'|'.join(sorted(_RUN_TOGETHER, key=len, reverse=True))})(?![A-Za-z])(?:\s?/\s?{_ONE})?|{UNIT}|/\s?{_ONE})"
+UNIT_PATTERN = rf"(?:(?:{'|'.join(sorted(_RUN_TOGETHER, key=len, reverse=True))})(?![A-Za-z])(?:\s?/\s?{_ONE})?|{UNIT}|/(?:℃|°C))"
 _POWER = {"²": 2, "³": 3, "⁴": 4, "2": 2, "3": 3, "4": 4, "6": 6}
 
 

@@ -47,6 +47,7 @@ class Endpoint:
     path_values: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     empty_ok: bool = False
+    unconfirmed: tuple[str, ...] = ()
 
     @property
     def is_table(self) -> bool:
@@ -269,6 +270,7 @@ def read_endpoint(path: Path, defs: dict[str, Schema]) -> Endpoint:
             path_values=tuple(note.get("path_values", ())),
             variants=tuple(note.get("variants", ())),
             empty_ok=bool(note.get("empty_ok", False)),
+            unconfirmed=tuple(note.get("unconfirmed", ())),
         )
     except KeyError as error:
         raise CatalogueError(f"{path}: {ANNOTATION} or a reference lacks {error}") from None

@@ -13,6 +13,7 @@ from typing import Any
 from gennx.schemas.catalogue import ANNOTATION, Schema, Tool
 
 MAX_TOKENS = 1200
+MANY_CODES = 30  # a longer list of codes is shown by its usual members only
 RARITY = {"rare": 0, "some": 1, "common": 2, "always": 3}
 UNIT_WORDS = {
     "length": "m", "length2": "m2", "length3": "m3", "length4": "m4", "length6": "m6", "angle": "deg",
@@ -20,7 +21,8 @@ UNIT_WORDS = {
     "temperature": "°C", "temperature/length": "°C/m", "1/temperature": "1/°C", "time": "s", "1/time": "Hz",
     "length/time": "m/s", "length/time2": "m/s2", "percent": "%", "day": "day", "hour": "h", "mass": "t",
     "mass/length3": "t/m3", "moment/radian": "kN·m/rad", "radian": "rad", "force*time/length": "kN·s/m",
-    "1/length": "1/m", "mass*length2": "t·m2",
+    "1/length": "1/m", "mass*length2": "t·m2", "mass/length": "t/m", "mass/length2": "t/m2", "force*length2": "kN·m2",
+    "moment*time/radian": "kN·m·s/rad",
 }  # fmt: skip
 VERBS = {"POST": "create", "PUT": "change", "GET": "read", "DELETE": "delete"}
 KEY_WORDS = {
@@ -81,7 +83,7 @@ def shorten(schema: Schema, dropped: frozenset[str], required: bool = True, path
     words = describe(schema, note) if path else ""
     if words:
         out["description"] = words
-    if "enum" in schema:
+    if len(schema.get("enum", ())) and len(schema["enum"]) <= MANY_CODES:
         out["enum"] = schema["enum"]
     properties = {
         key: inner for key, inner in schema.get("properties", {}).items() if (f"{path}.{key}" if path else key) not in dropped
@@ -123,8 +125,14 @@ def describe(schema: Schema, note: Schema) -> str:
     unit = UNIT_WORDS.get(note.get("dim") or deep.get("dim", ""), "")
     if unit:
         text += f" [{unit}]"
+    if note.get("hint"):
+        text += f"; {note['hint']}"
     members = deep.get("enum") or note.get("enum")
-    if members and len(members) <= 12:
+    if members and len(members) > MANY_CODES:
+        usual = [str(v) for v in note.get("typical", {}).get("values", ()) if str(v) in members] or list(members)
+        some = ", ".join(f"{code}={members[code]['en']}" for code in usual[:10])
+        text += f"; one of {len(members)} codes, such as {some}"
+    elif members and len(members) <= 14:
         meanings = [f"{code}={m['en']}" for code, m in members.items() if m["en"].lower() != code.lower()]
         if meanings:
             text += ": " + ", ".join(meanings)
@@ -132,14 +140,15 @@ def describe(schema: Schema, note: Schema) -> str:
 
 
 def droppable(schema: Schema, path: str = "", depth: int = 0) -> Iterator[tuple[int, int, str]]:
-    """(rarity, minus depth, path) of every optional field."""
+    """(rarity, minus depth, path) of every field that may be left out: optional ones first, then what lies deep within required ones."""
     while isinstance(schema.get("items"), dict):
         schema = schema["items"]
     needed = set(schema.get("required", ()))
     for key, inner in schema.get("properties", {}).items():
         full = f"{path}.{key}" if path else key
-        if key not in needed:
-            yield RARITY[inner.get(ANNOTATION, {}).get("freq", "some")], -depth, full
+        rarity = RARITY[inner.get(ANNOTATION, {}).get("freq", "some")]
+        if depth or key not in needed or schema.get("type") == "object" and len(needed) > 4:
+            yield rarity + (len(RARITY) * (1 if depth else 2) if key in needed else 0), -depth, full
         yield from droppable(inner, full, depth + 1)
     if isinstance(schema.get("additionalProperties"), dict):
         yield from droppable(schema["additionalProperties"], f"{path}.*", depth + 1)
