@@ -6,23 +6,39 @@ tables answer with their head alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gennx.emulator.document import Document
+from gennx.emulator.frames import Solution, Unstable, solve
+from gennx.emulator.loads import Unsupported
 from gennx.emulator.replies import PRODUCT, Reply, complete, failure
 
 NO_LOAD = "[Error] Load information has not been entered for Analysis."
 NO_SUPPORT = "[Error] Boundary condition has not been entered for Analysis."
 BAD_TYPE = "The 'TYPE' is invalid."
 FAILED = f"{PRODUCT} Analysis failed."
-LOADS = frozenset(
-    ["BODF", "CNLD", "BMLD", "SDSP", "NBOF", "PRES", "PNLA", "FBLA", "FMLD", "EPST", "EPSE", "ETMP", "GTMP", "BTMP", "STMP", "NTMP", "PRST", "PTNS", "TDPL", "EXLD", "EFCT", "SPLC", "THIS", "THGA", "THNL", "THSL", "MVLD", "SMLC", "STAG", "SEIS", "WIND", "HSTG"]
+LOADS = (
+    *("BODF", "CNLD", "BMLD", "SDSP", "NBOF", "PRES", "PNLA", "FBLA", "FMLD", "EPST", "EPSE", "ETMP", "GTMP", "BTMP"),
+    *("STMP", "NTMP", "PRST", "PTNS", "TDPL", "EXLD", "EFCT", "SPLC", "THIS", "THGA", "THNL", "THSL", "MVLD", "SMLC"),
+    *("STAG", "SEIS", "WIND", "HSTG"),
 )
 SUPPORTS = ("CONS", "NSPR", "GSPR", "SSPS", "ELNK")
 
 
+@dataclass(frozen=True)
+class Results:
+    """An analysis that ran, in the unit system of its moment; no `solution` where the model cannot be solved here."""
+
+    unit: Mapping[str, Any]
+    solution: Solution | None
+    reason: str = ""
+
+
 def analyse(document: Document, argument: Any) -> Reply:
-    """Check the preconditions and solve. A failed analysis is a plain message, as on live servers."""
+    """Check the preconditions and solve. A failed analysis is a plain message, as on live servers. Raises RuntimeError
+    without PyNite."""
     kind = argument.get("TYPE") if isinstance(argument, dict) else None
     if kind not in (None, "", "Pushover"):
         return failure(BAD_TYPE)
@@ -31,4 +47,13 @@ def analyse(document: Document, argument: Any) -> Reply:
         return failure(NO_LOAD)
     if not any(document.store.rows(f"db/{t}") for t in SUPPORTS):
         return failure(NO_SUPPORT)
+    unit = dict(document.unit)
+    try:
+        document.results = Results(unit, solve(document.store, unit))
+    except Unstable:
+        return Reply(200, {"message": FAILED})
+    except ImportError:
+        raise RuntimeError("analysis needs PyNiteFEA: pip install 'gennx[emulator]'") from None
+    except (Unsupported, ArithmeticError, LookupError, TypeError, ValueError) as reason:
+        document.results = Results(unit, None, f"{type(reason).__name__}: {reason}")
     return complete()

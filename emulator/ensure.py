@@ -19,8 +19,9 @@ from gennx.emulator.values import field_at
 from gennx.schemas import Tool
 
 ELEM, NODE = Target("db/ELEM"), Target("db/NODE")
-LINES = ("BEAM", "TRUSS", "TENSTR", "COMPTR")
+OUTLINED = ("ope/AUTOMESH", "ope/DIVIDEELEM", "ope/LINEBMLD", "ope/SSPS")  # these choose their own elements
 PLATE_TABLES = {"db/PRLS": "PLATE", "db/PSSF": "PLATE"}
+SHOWN = {"MATERIAL": "db/MATL", "SECTIONALL": "db/SECT", "SECTIONDB/USER": "db/SECT", "SUPPORTS": "db/CONS"}
 FIXED = {"ITEMS": [{"ID": 1, "CONSTRAINT": "1111111"}]}
 
 
@@ -40,6 +41,8 @@ def ensure(document: Document, rules: Rules, tool: Tool, arguments: dict[str, An
             )
         return maker.made
     special = OPERATIONS.get(endpoint.uri)
+    if endpoint.uri not in OUTLINED:
+        maker.satisfy(mentions(own.spot, arguments))
     if special is not None:
         special(maker, arguments)
     maker.satisfy(mentions(own.spot, arguments))
@@ -94,20 +97,15 @@ def _table(maker: Maker, arguments: dict[str, Any]) -> None:
     kind = str(argument.get("TABLE_TYPE", ""))
     chosen = argument.get("NODE_ELEMS") or {}
     numbers = [k for k in chosen.get("KEYS", ()) if isinstance(k, int) and k > 0] + range_ids(chosen.get("TO", ""))
-    owner = rules_of_table(maker)
-    maker.satisfy(mentions(owner, arguments))
     maker.satisfy([Mention(ELEM, n, "") for n in ([] if lists_nodes(kind) else numbers)])
     maker.satisfy([Mention(NODE, n, "") for n in (numbers if lists_nodes(kind) else [])])
+    shown = SHOWN.get(kind)
+    if shown and not maker.document.store.rows(shown):
+        maker.satisfy([Mention(Target(shown), 1, "")])
     if is_result(kind):
         for number in numbers if lists_nodes(kind) else ():
             _join_node(maker, number)
-        frame_to_analyse(maker, arguments)
-        analyse(maker.document, {})
-
-
-def rules_of_table(maker: Maker) -> Any:
-    """Compiled references of `post/TABLE`."""
-    return maker.rules.of(maker.rules.catalogue.endpoints["post/TABLE"]).spot
+        _analysed(maker, arguments)
 
 
 def _join_node(maker: Maker, number: int) -> None:
@@ -120,6 +118,68 @@ def _join_node(maker: Maker, number: int) -> None:
     maker.add("db/NODE", str(other), {**base, "Z": base.get("Z", 0) + STOREY})
     record = {"TYPE": "BEAM", "MATL": 1, "SECT": 1, "NODE": [number, other]}
     maker.add("db/ELEM", str(maker.document.next_key("db/ELEM")), record)
+
+
+def _analysed(maker: Maker, arguments: dict[str, Any]) -> None:
+    """A command on results needs an analysis that has run."""
+    frame_to_analyse(maker, arguments)
+    analyse(maker.document, {})
+
+
+def _interaction(maker: Maker, arguments: dict[str, Any]) -> None:
+    """An interaction diagram needs results and a concrete design code."""
+    if not maker.document.store.rows("db/DCON"):
+        maker.add("db/DCON", "1", maker.plain("db/DCON"))
+    _analysed(maker, arguments)
+
+
+def _capture(maker: Maker, arguments: dict[str, Any]) -> None:
+    if str(field_at(arguments, ("Argument", "SET_MODE"))).lower() == "post":
+        _analysed(maker, arguments)
+
+
+def _storeys(maker: Maker, arguments: dict[str, Any]) -> None:
+    """A report on storeys needs two."""
+    for name in ("1F", "2F")[len(maker.document.store.rows("db/STOR")) :]:
+        maker.satisfy([Mention(Target("db/STOR", ("STORY_NAME",)), name, "")])
+
+
+def _line_of_two(maker: Maker, arguments: dict[str, Any]) -> None:
+    """Members of the whole model need two elements in line."""
+    if field_at(arguments, ("Argument", "SELECTION_TYPE")) == "ALL" and not maker.document.store.rows("db/ELEM"):
+        maker.satisfy([Mention(ELEM, number, "") for number in (1, 2)])
+
+
+def _two_levels(maker: Maker, arguments: dict[str, Any]) -> None:
+    """Storeys are calculated from nodes on two levels."""
+    heights = {r.get("Z", 0) for r in maker.document.store.rows("db/NODE").values()}
+    if len(heights) < 2:
+        for z in {0.0, STOREY} - heights:
+            maker.add("db/NODE", str(maker.document.next_key("db/NODE")), {"X": 0.0, "Y": 0.0, "Z": z})
+
+
+def _surfaces(maker: Maker, arguments: dict[str, Any]) -> None:
+    """Surface springs stand on elements of the kind that they name."""
+    kind = field_at(arguments, ("Argument", "ELEMENT", "TYPE"))
+    hint = {"PLANAR": "PLATE", "SOLID_FACE": "SOLID"}.get(str(kind), "")
+    chosen = field_at(arguments, ("Argument", "NODE_ELEMS")) or {}
+    numbers = [*chosen.get("KEYS", ()), *range_ids(str(chosen.get("TO", "")))]
+    if kind != "SOLID_NODE":
+        maker.satisfy([Mention(ELEM, n, "", hint) for n in numbers if isinstance(n, int) and n > 0])
+
+
+def _one_row(maker: Maker, arguments: dict[str, Any]) -> None:
+    """A table to export holds a record."""
+    name = str((arguments.get("ids") or [""])[0]).upper()
+    for endpoint in maker.rules.catalogue:
+        if endpoint.is_table and endpoint.table == name and not maker.document.store.rows(endpoint.uri):
+            maker.satisfy([Mention(Target(endpoint.uri), 1, "")])
+
+
+def _one_section(maker: Maker, arguments: dict[str, Any]) -> None:
+    number = arguments.get("Argument")
+    if isinstance(number, str) and number.isdigit():
+        maker.satisfy([Mention(Target("db/SECT"), int(number), "")])
 
 
 def _file(maker: Maker, arguments: dict[str, Any]) -> None:
@@ -136,11 +196,10 @@ def _outline(maker: Maker, arguments: dict[str, Any]) -> None:
     method = mesher.get("METHOD", "Line Elements")
     rows = maker.document.store.rows("db/NODE" if method == "Nodes" else "db/ELEM")
     fresh = [t for t in dict.fromkeys(targets) if str(t) not in rows]
-    if len(fresh) < 3 or len(fresh) != len(set(targets)):
-        return
     if method == "Planar Elements":
-        for number in fresh:
-            maker.satisfy([Mention(ELEM, number, "", "PLATE")])
+        maker.satisfy([Mention(ELEM, number, "", "PLATE") for number in fresh])
+        return
+    if len(fresh) < 3 or len(fresh) != len(set(targets)):
         return
     corners = fresh
     if method != "Nodes":
@@ -148,10 +207,10 @@ def _outline(maker: Maker, arguments: dict[str, Any]) -> None:
         corners = list(range(first, first + len(fresh)))
     for number, (x, y) in zip(corners, _ring(len(corners)), strict=True):
         maker.add("db/NODE", str(number), {"X": x, "Y": y, "Z": 0.0})
-    if method != "Nodes":
-        for element, start, end in zip(fresh, corners, [*corners[1:], corners[0]], strict=True):
-            record = {"TYPE": "BEAM", "MATL": 1, "SECT": 1, "NODE": [start, end]}
-            maker.add("db/ELEM", str(element), record)
+    first = maker.document.next_key("db/ELEM")
+    numbers = fresh if method != "Nodes" else range(first, first + len(fresh))
+    for element, start, end in zip(numbers, corners, [*corners[1:], corners[0]], strict=True):
+        maker.add("db/ELEM", str(element), {"TYPE": "BEAM", "MATL": 1, "SECT": 1, "NODE": [start, end]})
 
 
 def _ring(count: int) -> list[tuple[float, float]]:
@@ -190,6 +249,17 @@ def _divided(maker: Maker, arguments: dict[str, Any]) -> None:
 
 
 OPERATIONS = {
+    "view/RESULTGRAPHIC": _analysed,
+    "view/CAPTURE": _capture,
+    "post/PM": _interaction,
+    "post/TEXT": _analysed,
+    "post/ANL": _analysed,
+    "doc/EXPORT/{NAME}": _one_row,
+    "ope/STOR": _two_levels,
+    "ope/SSPS": _surfaces,
+    "ope/MEMB": _line_of_two,
+    "ope/STORYPROP": _storeys,
+    "ope/SECTPROP": _one_section,
     "doc/ANAL": frame_to_analyse,
     "doc/OPEN": _file,
     "doc/IMPORT": _file,

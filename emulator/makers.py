@@ -192,6 +192,10 @@ def _story(maker: Maker, key: str, mention: Mention) -> Record:
     return {**maker.plain("db/STOR"), "STORY_NAME": name, "STORY_LEVEL": level}
 
 
+def _support(maker: Maker, key: str, mention: Mention) -> Record:
+    return {"ITEMS": [{"ID": 1, "CONSTRAINT": "1111111"}]}
+
+
 MAKERS: dict[str, Callable[[Maker, str, Mention], Record]] = {
     "db/NODE": _node,
     "db/ELEM": _element,
@@ -200,4 +204,5 @@ MAKERS: dict[str, Callable[[Maker, str, Mention], Record]] = {
     "db/THIK": _thickness,
     "db/STLD": _load_case,
     "db/STOR": _story,
+    "db/CONS": _support,
 }

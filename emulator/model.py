@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from gennx.emulator import documents, records
+from gennx.emulator import documents, operations, posts, records, result_tables, views
 from gennx.emulator.document import Document
 from gennx.emulator.ensure import ensure
 from gennx.emulator.files import Files
 from gennx.emulator.makers import Made
 from gennx.emulator.references import mentions
-from gennx.emulator.replies import NOT_OPENED, WRONG_FIELD, Reply, complete, failure
+from gennx.emulator.replies import NOT_OPENED, WRONG_FIELD, Reply, failure
 from gennx.emulator.rules import Rules, default_rules
 from gennx.emulator.store import Change, Record, Snapshot, Store, compare
 from gennx.schemas import Tool
@@ -41,22 +41,50 @@ class Model:
             if not self.document.opened:
                 return failure(NOT_OPENED)
             return records.answer(self.document, self.rules, tool, arguments, strict)
-        refused = self._refused(tool, arguments, strict)
-        if refused is not None:
-            return refused
-        if endpoint.uri.startswith("doc/"):
-            return documents.answer(self.document, self.rules, tool, arguments, strict)
-        return complete()
+        if tool.method in ("POST", "PUT"):
+            arguments = arguments if strict else self._read(tool, arguments)
+            refused = self._refused(tool, arguments) if strict else None
+            if arguments is None or refused is not None:
+                return refused or failure(WRONG_FIELD)
+        elif not isinstance(arguments, dict):
+            return failure(WRONG_FIELD)
+        return self._run(tool, arguments, strict)
 
-    def _refused(self, tool: Tool, arguments: Any, strict: bool) -> Reply | None:
-        """A reply to arguments that the endpoint does not take, None for those that it does."""
+    def _run(self, tool: Tool, arguments: Any, strict: bool) -> Reply:
+        """Answer a call on an endpoint that is no table."""
+        family = tool.endpoint.uri.partition("/")[0]
+        if family == "doc":
+            return documents.answer(self.document, self.rules, tool, arguments, strict)
+        if not self.document.opened and family != "config":
+            return failure(NOT_OPENED)
+        match family:
+            case "ope":
+                return operations.answer(self.document, self.rules, tool, arguments, strict)
+            case "view":
+                return views.answer(self.document, tool, arguments)
+            case "post":
+                return posts.answer(self.document, self.rules, tool, arguments, strict)
+            case _:
+                return operations.config(self.document, tool)
+
+    def _read(self, tool: Tool, arguments: Any) -> dict[str, Any] | None:
+        """A body as a live server reads it, None when it would refuse it. Document commands take `{}` and more."""
+        if isinstance(arguments, dict) and tool.endpoint.uri.startswith("doc/"):
+            return arguments
         own = self.rules.of(tool.endpoint)
-        if strict:
-            if not self.rules.valid(tool, arguments):
-                return failure(WRONG_FIELD)
-            for mention in mentions(own.spot, arguments):
-                if not mention.resolves(self.document.store):
-                    return failure(records.missing(self.rules, mention))
+        body = result_tables.spelled(arguments) if tool.endpoint.uri == "post/TABLE" else arguments
+        for read in (body, own.respelled(body)):
+            if own.accepts(read, "POST"):
+                return dict(read)
+        return None
+
+    def _refused(self, tool: Tool, arguments: Any) -> Reply | None:
+        """A reply to arguments that do not fit the catalogue or refer to what is not there; else None."""
+        if not self.rules.valid(tool, arguments):
+            return failure(WRONG_FIELD)
+        for mention in mentions(self.rules.of(tool.endpoint).spot, arguments):
+            if not mention.resolves(self.document.store):
+                return failure(records.missing(self.rules, mention))
         return None
 
     def ensure(self, tool: Tool, arguments: dict[str, Any]) -> list[Made]:

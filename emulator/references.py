@@ -121,8 +121,7 @@ def mentions(spot: Spot, body: Any) -> list[Mention]:
         return []
     found = list(_walk(spot, body, {}, ""))
     if field_at(body, ("Argument", "ELEMENT", "TYPE")) == "SOLID_NODE":  # ope/SSPS: the numbers are nodes
-        keys = "/Argument/NODE_ELEMS/"
-        found = [replace(m, target=Target("db/NODE")) if m.pointer.startswith(keys) else m for m in found]
+        found = [replace(m, target=Target("db/NODE")) if m.target.table == "db/ELEM" else m for m in found]
     return found
 
 
