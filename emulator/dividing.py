@@ -14,6 +14,7 @@ from typing import Any
 from gennx.emulator.cascades import delete_rows
 from gennx.emulator.document import Document
 from gennx.emulator.meshes import (
+    MOST_CELLS,
     BadMesh,
     Builder,
     Point,
@@ -43,7 +44,7 @@ def divide(document: Document, rules: Rules, argument: Mapping[str, Any]) -> Rep
     before = document.store.freeze()
     try:
         _divide(builder, argument)
-    except (BadMesh, KeyError, TypeError, ValueError) as problem:
+    except (BadMesh, ArithmeticError, LookupError, TypeError, ValueError) as problem:
         document.store = type(document.store)(before)
         return failure(str(problem) if isinstance(problem, BadMesh) else WRONG_FIELD)
     document.touched("db/ELEM")
@@ -183,12 +184,12 @@ def _bricks(
     c: Sequence[Point], u: Sequence[float], v: Sequence[float], w: Sequence[float]
 ) -> list[list[Point]]:
     """Cells of a hexahedron: bottom corners first, then the top ones above them."""
+    if (len(u) - 1) * (len(v) - 1) * (len(w) - 1) > MOST_CELLS:
+        raise BadMesh(WRONG_FIELD)
     layers = [grid([between(c[i], c[i + 4], t) for i in range(4)], u, v) for t in w]
     out = []
     for below, above in pairwise(layers):
         out += [[*low, *high] for low, high in zip(quads(below), quads(above), strict=True)]
-    if len(out) > 20_000:
-        raise BadMesh(WRONG_FIELD)
     return out
 
 
@@ -222,7 +223,7 @@ def automesh(document: Document, rules: Rules, argument: Mapping[str, Any]) -> R
     before = document.store.freeze()
     try:
         _automesh(builder, argument)
-    except (BadMesh, KeyError, TypeError, ValueError) as problem:
+    except (BadMesh, ArithmeticError, LookupError, TypeError, ValueError) as problem:
         document.store = type(document.store)(before)
         return failure(str(problem) if isinstance(problem, BadMesh) else WRONG_FIELD)
     document.touched("db/ELEM")

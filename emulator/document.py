@@ -47,6 +47,7 @@ class Document:
     faithful: bool = False
     selection: dict[str, list[int]] = field(default_factory=lambda: {"NODE_LIST": [], "ELEM_LIST": []})
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    transaction: dict[str, dict[str, Record]] | None = None
 
     @property
     def unit(self) -> Record:
@@ -64,9 +65,9 @@ class Document:
 
     def replace(self, store: Store, path: str) -> None:
         """Another document takes the place of the open one."""
-        self.store, self.path, self.opened, self.results = store, path, True, None
+        self.store, self.path, self.opened, self.running, self.results = store, path, True, True, None
         self.selection = {"NODE_LIST": [], "ELEM_LIST": []}
-        self.settings = {}
+        self.settings, self.transaction = {}, None
 
     def snapshot(self) -> Snapshot:
         """The tables now; later writes do not show in it."""

@@ -78,7 +78,9 @@ class Builder:
         return int(key)
 
     def element(self, record: Record, key: str | None = None) -> str:
-        """Store an element under its number, or a new one."""
+        """Store an element under its number, or a new one. Raises BadMesh beyond `MOST_CELLS` in one call."""
+        if len(self.made) >= MOST_CELLS:
+            raise BadMesh("Wrong Field")
         own = self.rules.at("db/ELEM")
         number = key or self._number("db/ELEM")
         row = prepared(own, number, record) if own is not None else record

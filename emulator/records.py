@@ -99,7 +99,7 @@ def write(document: Document, rules: Rules, tool: Tool, arguments: Any, strict: 
     if not all(usable(k) for k in assign) or (endpoint.single and set(assign) != {"1"}):
         return failure(WRONG_FIELD, status)
     for record in assign.values():
-        text = refusal(endpoint.uri, record) if isinstance(record, dict) else WRONG_FIELD
+        text = refusal(endpoint.uri, record, strict) if isinstance(record, dict) else WRONG_FIELD
         if text is not None:
             return failure(text, status)
     records = assign if strict and rules.valid(tool, arguments) else None if strict else _accepted(own, assign, tool)

@@ -14,6 +14,9 @@ from gennx.emulator.values import clone, merge
 Upkeep = Callable[[Record], None]
 CONSTRAINT_LENGTH = 7
 CONSTRAINT_ERROR = "[Error] Constraint Condition has(have) been incorrectly entered."
+PRESSURE_ERROR = "[Error] Errors detected in Pressure Loads Data.(Item:Load Direction)"
+LANE_ERROR = "[Error] Errors detected in Moving Load Code Data.(Item:Unavailable moving load code)"
+UNLICENSED = ("KOREA", "CHINA", "KSCE-LSD15")  # moving load codes that a live Gen refused, by licence
 RENUMBERED = frozenset({"db/STLD", "db/TDME"})
 NUMBERED = ("db/STLD", "db/STAG")  # and every db/LCOM-*: a read-only NO that equals the record key
 APPENDED = {"db/GRUP": ("N_LIST", "E_LIST")}  # lists that a PUT adds to
@@ -25,15 +28,22 @@ def numbered(uri: str) -> bool:
     return uri in NUMBERED or uri.startswith("db/LCOM-")
 
 
-def refusal(uri: str, record: Record) -> str | None:
-    """The table's own error text for a record, None when it passes."""
+def refusal(uri: str, record: Record, strict: bool) -> str | None:
+    """The table's own error text for a record as sent, None when it passes. Strict mode knows no licences."""
     if uri == "db/CONS":
-        items = record.get("ITEMS")
-        for item in items if isinstance(items, list) else ():
-            flags = item.get("CONSTRAINT") if isinstance(item, dict) else None
-            if isinstance(flags, str) and len(flags) < CONSTRAINT_LENGTH:
-                return CONSTRAINT_ERROR
+        flags = [i.get("CONSTRAINT") for i in _each_item(record)]
+        return CONSTRAINT_ERROR if any(isinstance(f, str) and len(f) < CONSTRAINT_LENGTH for f in flags) else None
+    if uri == "db/PRES":
+        return PRESSURE_ERROR if any(map(_normal_to_a_plate, _each_item(record))) else None
+    if uri == "db/MVCD" and not strict and record.get("CODE") in UNLICENSED:
+        return LANE_ERROR
     return None
+
+
+def _normal_to_a_plate(item: Record) -> bool:
+    """A pressure on a plate's face needs a direction other than NORMAL, which is what an absent one means."""
+    face = item.get("ELEM_TYPE", "PLATE") == "PLATE" and item.get("FACE_EDGE_TYPE") == "FACE"
+    return face and item.get("DIRECTION", "NORMAL") == "NORMAL"
 
 
 def tend(uri: str, record: Record) -> None:
