@@ -119,7 +119,9 @@ def parse_request(line: str, place: str, endpoint: Endpoint) -> Request:
         if not isinstance(body, dict):
             raise TemplateProblem(f'{place}: wants "body", the arguments of the {method}')
         arguments.update(body)
-    return Request(str(row.get("id") or ident_of(endpoint.uri, method, user)), lang, user, method, arguments, place, "NEW1" in line)
+    return Request(
+        str(row.get("id") or ident_of(endpoint.uri, method, user)), lang, user, method, arguments, place, "NEW1" in line
+    )
 
 
 def to_block(h: Harvested, ident: str) -> str:
@@ -152,12 +154,16 @@ def read_templates(path: Path, lang: str) -> Iterator[Template]:
         elif call is not None:
             if not line.startswith(":: "):
                 raise TemplateProblem(f"{path}:{number}: after the line => wants :: and the slots")
-            yield Template(head[1], lang, head[0], "\n".join(body), call, _json(line[3:], path, number), f"{path}:{start}")
+            yield Template(
+                head[1], lang, head[0], "\n".join(body), call, _json(line[3:], path, number), f"{path}:{start}"
+            )
             head, body, call = [], [], None
         else:
             body.append(line)
     if head:
-        raise TemplateProblem(f"{path}:{start}: block is not finished; it wants a line => with the call and :: with the slots")
+        raise TemplateProblem(
+            f"{path}:{start}: block is not finished; it wants a line => with the call and :: with the slots"
+        )
 
 
 def _json(text: str, path: Path, number: int) -> Any:

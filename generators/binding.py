@@ -18,8 +18,14 @@ from gennx.generators.leaves import NUMBERED, Leaf
 from gennx.generators.lexicon import Lexicon
 
 ID_TAG_AFTER = re.compile(r"\s?(?:번|호)(?!째)")
-ID_TAG_BEFORE = re.compile(r"(?:절점|요소|부재|번호|노드|재료|재질|단면|#|no\.?|node|joint|element|elem|member|beam|plate|number|id|section|material)s?\s?(?:no\.?|번호)?\s?[#:=]?\s?$", re.I)
-OTHER_COUNTER = re.compile(r"\s?(?:층|월|일|시(?!간)|년|동|호기|F\b|차|층짜리|개동|인|명|page|쪽|장|rev|th\b|st\b|nd\b|rd\b|storey|story|floor)", re.I)
+ID_TAG_BEFORE = re.compile(
+    r"(?:절점|요소|부재|번호|노드|재료|재질|단면|#|no\.?|node|joint|element|elem|member|beam|plate|number|id|section|material)s?\s?(?:no\.?|번호)?\s?[#:=]?\s?$",
+    re.I,
+)
+OTHER_COUNTER = re.compile(
+    r"\s?(?:층|월|일|시(?!간)|년|동|호기|F\b|차|층짜리|개동|인|명|page|쪽|장|rev|th\b|st\b|nd\b|rd\b|storey|story|floor)",
+    re.I,
+)
 GLUED_OK = re.compile(r"(?<![A-Za-z])[XYZxyztTBHDLPkE@]$")  # X3.5, t200: the letter names the quantity
 MAX_TOGETHER = 6
 FACT_KINDS = frozenset({"grade", "standard", "section_name", "shape", "code_name"})
@@ -60,7 +66,11 @@ def score(variable: Variable, span: Evidence, hay: Haystack, lexicon: Lexicon) -
             total += 2 if ID_TAG_BEFORE.search(before) else 0
         elif ID_TAG_AFTER.match(text[number.end :]):
             total -= 1.5
-        if OTHER_COUNTER.match(text[number.end :]) and number.unit is None and leaf.note.get("kind") not in ("story_id", "day", "stage_id"):
+        if (
+            OTHER_COUNTER.match(text[number.end :])
+            and number.unit is None
+            and leaf.note.get("kind") not in ("story_id", "day", "stage_id")
+        ):
             total -= 3
         if number.word:
             total -= 0.5
@@ -114,7 +124,10 @@ def _settle(component: list[Variable], hay: Haystack, lexicon: Lexicon) -> None:
         _settle_one(component[0], hay, lexicon)
         return
     spans = _distinct(s for v in component for s in v.spans)
-    if all(isinstance(v.value, str) and s.how == "text" for v in component for s in v.spans) and len({v.value for v in component}) == 1:
+    if (
+        all(isinstance(v.value, str) and s.how == "text" for v in component for s in v.spans)
+        and len({v.value for v in component}) == 1
+    ):
         component.sort(key=lambda v: v.leaf.note.get("kind") not in FACT_KINDS)
         for v in component:  # one name in several fields, said once or more
             v.bound = spans
@@ -143,11 +156,14 @@ def _settle(component: list[Variable], hay: Haystack, lexicon: Lexicon) -> None:
     if len(ranked) > 1:
         second = ranked[1]
         clear = best[0] - second[0] >= 1.0
-        by_order = _siblings(component) and len(spans) == len(component) and best[1] == 1.0 and best[0] - second[0] >= -0.5
+        by_order = (
+            _siblings(component) and len(spans) == len(component) and best[1] == 1.0 and best[0] - second[0] >= -0.5
+        )
         if not clear and not by_order:
             return
     if len(spans) > len(component) and any(
-        (s.start, s.end) not in best[2] and max(score(v, s, hay, lexicon) for v in component if any(x.start == s.start for x in v.spans)) > -1.5
+        (s.start, s.end) not in best[2]
+        and max(score(v, s, hay, lexicon) for v in component if any(x.start == s.start for x in v.spans)) > -1.5
         for s in spans
     ):
         return  # another word says the same number and nothing tells what it is for
@@ -180,11 +196,18 @@ def _look(span: Evidence, hay: Haystack) -> str:
 
 def _alike(component: Sequence[Variable]) -> bool:
     """Values that one word may say together: the same field of several objects, or fields of one kind side by side."""
-    if len({repr(v.value) for v in component}) == 1 and all(v.leaf.kind == "key" or v.leaf.note.get("kind") in NUMBERED for v in component):
+    if len({repr(v.value) for v in component}) == 1 and all(
+        v.leaf.kind == "key" or v.leaf.note.get("kind") in NUMBERED for v in component
+    ):
         return any(v.leaf.kind == "key" for v in component)  # a record's number and its copy in a field
     notes = {(v.leaf.note.get("kind"), v.leaf.note.get("dim"), v.leaf.kind) for v in component}
-    return len(notes) == 1 and len({repr(v.value) for v in component}) == 1 and (
-        len({v.leaf.field for v in component}) == 1 or len({v.leaf.field.rpartition(".")[0] for v in component}) == 1
+    return (
+        len(notes) == 1
+        and len({repr(v.value) for v in component}) == 1
+        and (
+            len({v.leaf.field for v in component}) == 1
+            or len({v.leaf.field.rpartition(".")[0] for v in component}) == 1
+        )
     )
 
 

@@ -17,11 +17,15 @@ def dataset_card(manifest: dict[str, Any]) -> str:
     """Markdown with the card's YAML head."""
     files = manifest["files"]
     configs = "\n".join(f"      - split: {name.removesuffix('.jsonl')}\n        path: {name}" for name in files)
-    rows = "\n".join(f"| `{name}` | {info['rows']:,} | {_SPLITS[name.removesuffix('.jsonl')]} |" for name, info in files.items())
+    rows = "\n".join(
+        f"| `{name}` | {info['rows']:,} | {_SPLITS[name.removesuffix('.jsonl')]} |" for name, info in files.items()
+    )
     languages = ", ".join(f"{k} {v:,}" for k, v in manifest["counts"]["language"].items())
     kinds = ", ".join(f"{k} {v:,}" for k, v in manifest["counts"]["kind"].items())
     settings = manifest["settings"]
-    size = "1K<n<10K" if manifest["dialogues"] < 10_000 else "10K<n<100K" if manifest["dialogues"] < 100_000 else "n>100K"
+    size = (
+        "1K<n<10K" if manifest["dialogues"] < 10_000 else "10K<n<100K" if manifest["dialogues"] < 100_000 else "n>100K"
+    )
     return f"""---
 language:
   - ko
@@ -43,7 +47,7 @@ configs:
 
 # Tool-calling dialogues for MIDAS GEN NX
 
-{manifest['dialogues']:,} dialogues over {manifest['endpoints']} endpoints and {manifest['tools']} tools, made by `gennx-gen` (seed {settings['seed']}). Arguments were
+{manifest["dialogues"]:,} dialogues over {manifest["endpoints"]} endpoints and {manifest["tools"]} tools, made by `gennx-gen` (seed {settings["seed"]}). Arguments were
 sampled first and then said, so every value of a call stands in the user's words or follows from them; each call was checked against the endpoint's JSON Schema and run on an
 emulated model, whose answer is the tool message.
 
@@ -51,7 +55,7 @@ emulated model, whose answer is the tool message.
 | --- | ---: | --- |
 {rows}
 
-Languages: {languages}. Kinds: {kinds}. Tokens by Qwen2.5's tokenizer and template: median {manifest['tokens']['median']:,}, at most {manifest['tokens']['max']:,}.
+Languages: {languages}. Kinds: {kinds}. Tokens by Qwen2.5's tokenizer and template: median {manifest["tokens"]["median"]:,}, at most {manifest["tokens"]["max"]:,}.
 
 ## Format
 

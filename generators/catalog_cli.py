@@ -40,7 +40,9 @@ def main() -> None:
     """The 273 endpoints of GEN NX as gennx knows them."""
 
 
-def _chosen(tiers: tuple[tuple[int, ...], ...], categories: tuple[str, ...], methods: tuple[str, ...]) -> list[Endpoint]:
+def _chosen(
+    tiers: tuple[tuple[int, ...], ...], categories: tuple[str, ...], methods: tuple[str, ...]
+) -> list[Endpoint]:
     catalogue = load_catalogue()
     known = sorted({e.category for e in catalogue})
     for c in categories:
@@ -52,9 +54,17 @@ def _chosen(tiers: tuple[tuple[int, ...], ...], categories: tuple[str, ...], met
 @main.command("list")
 @click.option("--tier", "tiers", type=Tier(), multiple=True, help="Only this tier.")
 @click.option("--category", "categories", multiple=True, help="Only this category.")
-@click.option("--method", "methods", type=click.Choice(METHODS, case_sensitive=False), multiple=True, help="Only endpoints with this method.")
+@click.option(
+    "--method",
+    "methods",
+    type=click.Choice(METHODS, case_sensitive=False),
+    multiple=True,
+    help="Only endpoints with this method.",
+)
 @click.option("--format", "style", type=FORMATS, default="table", show_default=True)
-def list_(tiers: tuple[tuple[int, ...], ...], categories: tuple[str, ...], methods: tuple[str, ...], style: str) -> None:
+def list_(
+    tiers: tuple[tuple[int, ...], ...], categories: tuple[str, ...], methods: tuple[str, ...], style: str
+) -> None:
     """List endpoints, e.g. gennx-catalog list --tier 1 --category Boundary"""
     rows = [
         {"uri": e.uri, "tier": e.tier, "category": e.category, "methods": " ".join(e.methods), "ko": e.ko, "en": e.en}
@@ -77,7 +87,9 @@ def show(uri: str, style: str) -> None:
     if style == "json":
         click.echo(json.dumps(endpoint.schema, ensure_ascii=False, indent=1))
         return
-    click.echo(f"{endpoint.uri}  {endpoint.ko} / {endpoint.en}  (tier {endpoint.tier}, {endpoint.category}, {' '.join(endpoint.methods)})")
+    click.echo(
+        f"{endpoint.uri}  {endpoint.ko} / {endpoint.en}  (tier {endpoint.tier}, {endpoint.category}, {' '.join(endpoint.methods)})"
+    )
     click.echo(f"{endpoint.about_ko}\n{endpoint.about_en}\n")
     rows = []
     for path, schema in fields_of(endpoint.schema):
@@ -97,7 +109,9 @@ def show(uri: str, style: str) -> None:
 @click.option("--tier", "tiers", type=Tier(), multiple=True, help="Only this tier.")
 @click.option("--endpoint", "uris", multiple=True, help="Only this endpoint.")
 @click.option("--tool-names", type=click.Choice(["path", "snake"]), default="path", show_default=True)
-@click.option("--format", "style", type=FORMATS, default="table", show_default=True, help="json prints whole definitions.")
+@click.option(
+    "--format", "style", type=FORMATS, default="table", show_default=True, help="json prints whole definitions."
+)
 def tools(tiers: tuple[tuple[int, ...], ...], uris: tuple[str, ...], tool_names: str, style: str) -> None:
     """List the 922 tools, e.g. gennx-catalog tools --endpoint db/CONS --format json"""
     from gennx.generators.definitions import Definitions
@@ -110,7 +124,13 @@ def tools(tiers: tuple[tuple[int, ...], ...], uris: tuple[str, ...], tool_names:
     if style == "json":
         click.echo("[" + ",\n".join(definitions.shown(t)[0] for t in every) + "]")
         return
-    print_rows([{"tool": t.named(tool_names), "url": t.url(), "tokens": definitions.shown(t)[1], "en": t.endpoint.en} for t in every], style)
+    print_rows(
+        [
+            {"tool": t.named(tool_names), "url": t.url(), "tokens": definitions.shown(t)[1], "en": t.endpoint.en}
+            for t in every
+        ],
+        style,
+    )
 
 
 @main.command()
@@ -158,7 +178,9 @@ def _root(templates: Path | None) -> Path:
 
 @main.command()
 @click.argument("uris", nargs=-1)
-@click.option("--templates", type=click.Path(path_type=Path), help="Template folder to check.  [default: the package's own]")
+@click.option(
+    "--templates", type=click.Path(path_type=Path), help="Template folder to check.  [default: the package's own]"
+)
 @click.option("--limit", default=20, show_default=True, help="Findings to print an endpoint.")
 def lint(uris: tuple[str, ...], templates: Path | None, limit: int) -> None:
     """Check template folders, e.g. gennx-catalog lint db/CONS"""
@@ -183,7 +205,9 @@ def lint(uris: tuple[str, ...], templates: Path | None, limit: int) -> None:
 @main.command()
 @click.argument("requests", required=False, type=click.Path(path_type=Path))
 @click.option("--endpoint", "uris", multiple=True, help="Harvest the requests.jsonl of this endpoint's folder again.")
-@click.option("--templates", type=click.Path(path_type=Path), help="Template folder to write to.  [default: the package's own]")
+@click.option(
+    "--templates", type=click.Path(path_type=Path), help="Template folder to write to.  [default: the package's own]"
+)
 def harvest(requests: Path | None, uris: tuple[str, ...], templates: Path | None) -> None:
     """Turn requests with calls into templates.
 

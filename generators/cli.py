@@ -98,7 +98,13 @@ class Kinds(click.ParamType):
 def default_out(settings: Settings) -> Path:
     """Folder name that tells what was asked for."""
     tiers = settings.tiers or (1,)
-    what = f"{len(settings.endpoints)}-endpoints" if settings.endpoints else "all" if tiers == (1, 2, 3) else "tier" + "".join(map(str, tiers))
+    what = (
+        f"{len(settings.endpoints)}-endpoints"
+        if settings.endpoints
+        else "all"
+        if tiers == (1, 2, 3)
+        else "tier" + "".join(map(str, tiers))
+    )
     return Path("data") / f"gennx-{what}-seed{settings.seed}"
 
 
@@ -118,24 +124,84 @@ def progress_printer(quiet: bool) -> Callable[[int, int, int], None]:
     return show
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--tier", "tiers", type=Tier(), multiple=True, help="Tier of endpoints; may be given more than once.  [default: 1]")
+@click.group(
+    invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.option(
+    "--tier", "tiers", type=Tier(), multiple=True, help="Tier of endpoints; may be given more than once.  [default: 1]"
+)
 @click.option("--per-api", type=click.IntRange(min=1), help="Dialogues an endpoint; without it 20, 8 and 2 by tier.")
-@click.option("--endpoint", "endpoints", multiple=True, metavar="URI", help="Only this endpoint, such as db/NODE; may be given more than once.")
-@click.option("--method", "methods", type=click.Choice(METHODS, case_sensitive=False), multiple=True, help="Only tools of this method.")
-@click.option("--lang", type=click.Choice(["ko", "en", "mix"]), default="mix", show_default=True, help="Language of the dialogues; mix is two thirds Korean.")
-@click.option("--distractors", type=Span(), default="4", show_default=True, help="Look-alike tools offered beside the right one.")
-@click.option("--max-tokens", type=click.IntRange(min=512), default=2048, show_default=True, help="Most tokens a dialogue may have (Qwen2.5).")
-@click.option("--kinds", type=Kinds(), default=None, help="Kinds of dialogue and their shares, such as single=60,chain=40.")
-@click.option("--mix", "mix_file", type=click.Path(dir_okay=False, path_type=Path), help="YAML file with the shares of kinds.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed and settings, same bytes.")
-@click.option("--workers", type=click.IntRange(min=1), default=min(4, os.cpu_count() or 1), show_default=True, help="Processes; the data do not depend on it.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: data/gennx-tier1-seed0 and the like]")
+@click.option(
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    metavar="URI",
+    help="Only this endpoint, such as db/NODE; may be given more than once.",
+)
+@click.option(
+    "--method",
+    "methods",
+    type=click.Choice(METHODS, case_sensitive=False),
+    multiple=True,
+    help="Only tools of this method.",
+)
+@click.option(
+    "--lang",
+    type=click.Choice(["ko", "en", "mix"]),
+    default="mix",
+    show_default=True,
+    help="Language of the dialogues; mix is two thirds Korean.",
+)
+@click.option(
+    "--distractors", type=Span(), default="4", show_default=True, help="Look-alike tools offered beside the right one."
+)
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(min=512),
+    default=2048,
+    show_default=True,
+    help="Most tokens a dialogue may have (Qwen2.5).",
+)
+@click.option(
+    "--kinds", type=Kinds(), default=None, help="Kinds of dialogue and their shares, such as single=60,chain=40."
+)
+@click.option(
+    "--mix", "mix_file", type=click.Path(dir_okay=False, path_type=Path), help="YAML file with the shares of kinds."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed and settings, same bytes."
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=min(4, os.cpu_count() or 1),
+    show_default=True,
+    help="Processes; the data do not depend on it.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder to write.  [default: data/gennx-tier1-seed0 and the like]"
+)
 @click.option("--overwrite", is_flag=True, help="Replace what the folder holds.")
-@click.option("--tool-names", type=click.Choice(["path", "snake"]), default="path", show_default=True, help="`POST /db/cons` or `post_db_cons`.")
-@click.option("--holdout-endpoints", type=click.IntRange(min=0), default=0, show_default=True, help="Endpoints that go to test_endpoints.jsonl alone.")
-@click.option("--templates", type=click.Path(path_type=Path), help="Folder with template folders of your own, which come first.")
-@click.option("--focus", type=click.Path(path_type=Path), help="Folder of an evaluation: more data where the model failed.")
+@click.option(
+    "--tool-names",
+    type=click.Choice(["path", "snake"]),
+    default="path",
+    show_default=True,
+    help="`POST /db/cons` or `post_db_cons`.",
+)
+@click.option(
+    "--holdout-endpoints",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Endpoints that go to test_endpoints.jsonl alone.",
+)
+@click.option(
+    "--templates", type=click.Path(path_type=Path), help="Folder with template folders of your own, which come first."
+)
+@click.option(
+    "--focus", type=click.Path(path_type=Path), help="Folder of an evaluation: more data where the model failed."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be made, and stop.")
 @click.pass_context
 def main(ctx: click.Context, /, **asked: Any) -> None:
@@ -209,17 +275,26 @@ def generate(settings: Settings, asked: dict[str, Any]) -> None:
     check_output(out, asked["overwrite"])
     started = time.perf_counter()
     try:
-        written = run(settings, [e.uri for e in endpoints], out, asked["workers"], asked["overwrite"], progress_printer(False))
+        written = run(
+            settings, [e.uri for e in endpoints], out, asked["workers"], asked["overwrite"], progress_printer(False)
+        )
     except KeyboardInterrupt:
-        click.echo(f"\ninterrupted; finished parts are kept, run the same command again to go on ({out}.partial)", err=True)
+        click.echo(
+            f"\ninterrupted; finished parts are kept, run the same command again to go on ({out}.partial)", err=True
+        )
         sys.exit(130)
     seconds = time.perf_counter() - started
     manifest = written.manifest
     splits = ", ".join(f"{name.removesuffix('.jsonl')} {info['rows']:,}" for name, info in manifest["files"].items())
-    click.echo(f"{manifest['dialogues']:,} dialogues over {manifest['endpoints']} endpoints in {out} ({splits}); {seconds:.1f} s")
+    click.echo(
+        f"{manifest['dialogues']:,} dialogues over {manifest['endpoints']} endpoints in {out} ({splits}); {seconds:.1f} s"
+    )
     short = sum(manifest["missing"].values())
     if short:
-        click.echo(f"{short} fewer than asked for: {', '.join(list(manifest['missing'])[:6])} have no more distinct ones (see {out / 'coverage.html'})", err=True)
+        click.echo(
+            f"{short} fewer than asked for: {', '.join(list(manifest['missing'])[:6])} have no more distinct ones (see {out / 'coverage.html'})",
+            err=True,
+        )
 
 
 if __name__ == "__main__":

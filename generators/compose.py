@@ -79,7 +79,9 @@ def frames(lang: str, root: Path = TEMPLATES) -> dict[str, tuple[tuple[Frame, bo
             block.append(line)
         elif block:
             try:
-                out.setdefault(section, []).append((ENVIRONMENT.from_string("\n".join(block)), block[-1].endswith("{{ facts }}")))
+                out.setdefault(section, []).append(
+                    (ENVIRONMENT.from_string("\n".join(block)), block[-1].endswith("{{ facts }}"))
+                )
             except Exception as error:  # noqa: BLE001 - jinja raises many kinds
                 raise TemplateProblem(f"{path}:{number}: {error}") from None
             block = []
@@ -118,20 +120,32 @@ class _Teller:
         return len(forms.plain(said).replace(".", "").lstrip("-0")) <= 6
 
     def _unit(self, value: float, dimension: str, kind: str) -> dict[str, Any]:
-        table = STRESS if dimension == "force/length2" and kind in ("stress", "modulus", "strength") else WRITTEN.get(dimension, ())
+        table = (
+            STRESS
+            if dimension == "force/length2" and kind in ("stress", "modulus", "strength")
+            else WRITTEN.get(dimension, ())
+        )
         options = []
         for unit, factor, weight in table:
             written = ENGLISH.get(unit, unit) if self.lang == "en" else unit
             spec = {"unit": written, "factor": factor, "gap": written.isascii() and self.rng.random() < 0.5}
             said = abs(forms.decimal(value) / forms.Decimal(factor))
-            if factor_to(written, dimension) is not None and self._neat(value, spec) and (said == 0 or forms.Decimal("0.001") <= said < 10**7):
+            if (
+                factor_to(written, dimension) is not None
+                and self._neat(value, spec)
+                and (said == 0 or forms.Decimal("0.001") <= said < 10**7)
+            ):
                 options += [spec] * weight
         return self.rng.choice(options) if options else {"factor": "1"}
 
     def phrase(self, leaf: Leaf) -> str | None:
         """Words for a code or a role, the endpoint's own first."""
         options = [p.text for p in self.lexicon.phrases(leaf) if p.lang == self.lang]
-        own = [p.text for p in self.lexicon.names.get(leaf.field, ()) if p.value == _key(leaf.value) and p.lang == self.lang]
+        own = [
+            p.text
+            for p in self.lexicon.names.get(leaf.field, ())
+            if p.value == _key(leaf.value) and p.lang == self.lang
+        ]
         if own and self.rng.random() < 0.5:
             return own[0]
         return self.rng.choice(options) if options else None
@@ -157,7 +171,9 @@ class _Teller:
         if kind == "dof_flags":
             return self.flags(leaf)
         if (found := ID_RANGE.fullmatch(text)) and kind == "id_range":
-            return forms.run(list(range(int(found[1]), int(found[2]) + 1)), self.lang, self.rng, "번" if self.lang == "ko" else "")
+            return forms.run(
+                list(range(int(found[1]), int(found[2]) + 1)), self.lang, self.rng, "번" if self.lang == "ko" else ""
+            )
         if kind == "result_case":
             return CASE_SUFFIX.sub("", text)
         if not text:
@@ -176,7 +192,11 @@ class _Teller:
             return said
         if self.lang == "en":
             return " ".join(("D" if len(h) == 1 else "R") + h[-1].lower() for h in held)
-        return ", ".join(held) if self.rng.random() < 0.5 else " ".join(("D" if "이동" in h else "R") + h[0].lower() for h in held)
+        return (
+            ", ".join(held)
+            if self.rng.random() < 0.5
+            else " ".join(("D" if "이동" in h else "R") + h[0].lower() for h in held)
+        )
 
     def list(self, leaf: Leaf) -> str:
         said = self.phrase(leaf)
@@ -185,7 +205,9 @@ class _Teller:
         values, note = leaf.value, leaf.note
         if not values:
             return "없음" if self.lang == "ko" else "none"
-        if all(isinstance(v, int) and not isinstance(v, bool) for v in values) and str(note.get("kind", "")).endswith("_id"):
+        if all(isinstance(v, int) and not isinstance(v, bool) for v in values) and str(note.get("kind", "")).endswith(
+            "_id"
+        ):
             tag = "번" if self.lang == "ko" and self.rng.random() < 0.5 else ""
             ordered = "NODE" in leaf.field
             return forms.run(values, self.lang, self.rng, tag, "list" if ordered else "")
@@ -197,7 +219,12 @@ class _Teller:
                 raise Unsayable(leaf.field)
             return ", ".join(str(n) for n in names)
         if all(isinstance(v, str) for v in values):
-            return ", ".join(CASE_SUFFIX.sub("", v) if note.get("kind") == "result_case" else v or ("없음" if self.lang == "ko" else "none") for v in values)
+            return ", ".join(
+                CASE_SUFFIX.sub("", v)
+                if note.get("kind") == "result_case"
+                else v or ("없음" if self.lang == "ko" else "none")
+                for v in values
+            )
         texts = [self.number(v, note) for v in values]
         spec = next((s for s in self.units.values() if s.get("unit") and texts[-1].endswith(str(s["unit"]))), None)
         if spec is not None and len(texts) > 1 and all(t.endswith(str(spec["unit"])) for t in texts):
@@ -209,7 +236,9 @@ class _Teller:
     # ---- facts
 
     def name(self, leaf: Leaf, parents: bool) -> str:
-        known = [a for a in self.lexicon.called(leaf) if any("가" <= c <= "힣" for c in a) == (self.lang == "ko")] or [leaf.name(self.lang)]
+        known = [a for a in self.lexicon.called(leaf) if any("가" <= c <= "힣" for c in a) == (self.lang == "ko")] or [
+            leaf.name(self.lang)
+        ]
         name = known[0] if self.rng.random() < 0.6 else self.rng.choice(known)
         if parents and leaf.holder is not None and "." in leaf.field:
             above = self.lexicon.aliases.get(leaf.field.rsplit(".", 1)[0], [])
@@ -236,9 +265,15 @@ class _Teller:
             return self.rng.choice(said)
         name = self.name(leaf, parents)
         if self.lang == "ko":
-            form = self.rng.choice(("{} 켬", "{} 체크", "{} 사용", "{} 적용", "{} on") if leaf.value else ("{} 끔", "{} 체크 해제", "{} 미사용", "{} 안 함", "{} off"))
+            form = self.rng.choice(
+                ("{} 켬", "{} 체크", "{} 사용", "{} 적용", "{} on")
+                if leaf.value
+                else ("{} 끔", "{} 체크 해제", "{} 미사용", "{} 안 함", "{} off")
+            )
         else:
-            form = self.rng.choice(("{} on", "with {}", "{} enabled") if leaf.value else ("{} off", "no {}", "{} disabled", "without {}"))
+            form = self.rng.choice(
+                ("{} on", "with {}", "{} enabled") if leaf.value else ("{} off", "no {}", "{} disabled", "without {}")
+            )
         return form.format(name)
 
 
@@ -270,7 +305,9 @@ def compose(tool: Tool, arguments: dict[str, Any], lexicon: Lexicon, lang: str, 
     if not scope["facts"] and f"{section}_bare" in frames(lang):
         section += "_bare"
     bare = not scope["facts"]
-    for number, name in enumerate(("ids", "target", "facts")):  # values are marked, so that what surrounds them may change
+    for number, name in enumerate(
+        ("ids", "target", "facts")
+    ):  # values are marked, so that what surrounds them may change
         if scope[name]:
             scope[name] = f"{OPEN}{number}{MID}{scope[name]}{CLOSE}"
     pool = frames(lang)[section]
@@ -297,7 +334,12 @@ def section_of(tool: Tool, arguments: dict[str, Any]) -> str:
 
 
 def _key_frame(tool: Tool) -> str:
-    return "target" if tool.endpoint.key in NOUNS and tool.endpoint.uri not in ("db/NODE", "db/ELEM", "db/MATL", "db/SECT", "db/THIK", "db/STOR", "db/STAG") else "serial"
+    return (
+        "target"
+        if tool.endpoint.key in NOUNS
+        and tool.endpoint.uri not in ("db/NODE", "db/ELEM", "db/MATL", "db/SECT", "db/THIK", "db/STOR", "db/STAG")
+        else "serial"
+    )
 
 
 def _title(tool: Tool, lang: str, rng: random.Random) -> str:
@@ -322,7 +364,12 @@ def _name_keys(scope: dict[str, Any], keys: Sequence[Any], tool: Tool, teller: _
 
 
 def _facts(
-    tool: Tool, arguments: dict[str, Any], leaves: Sequence[Leaf], lexicon: Lexicon, teller: _Teller, keys: Sequence[Any]
+    tool: Tool,
+    arguments: dict[str, Any],
+    leaves: Sequence[Leaf],
+    lexicon: Lexicon,
+    teller: _Teller,
+    keys: Sequence[Any],
 ) -> str:
     records = list(arguments["Assign"].values()) if tool.endpoint.is_table else [arguments]
     per_record: list[list[Leaf]] = [[] for _ in records]

@@ -16,7 +16,7 @@ from gennx.generators.conditions import Schema, holds
 from gennx.generators.leaves import inner_schema
 from gennx.generators.tokens import definition_tokens
 from gennx.schemas.catalogue import Catalogue, Tool
-from gennx.schemas.projection import MAX_TOKENS, definition, droppable
+from gennx.schemas.projection import MAX_TOKENS, definition, droppable, shorten
 
 RIGHT_TOKENS = 640
 LOOKALIKE_TOKENS = 240
@@ -31,6 +31,7 @@ class Definitions:
         self._kept: dict[tuple[str, frozenset[str]], tuple[str, int]] = {}
         self._dropped: dict[tuple[str, frozenset[str], int], frozenset[str]] = {}
         self._lookalikes: dict[str, tuple[list[Tool], list[Tool]]] = {}
+        self._spare: dict[str, list[tuple[str, int]]] = {}
 
     def of(self, tool: Tool, dropped: frozenset[str]) -> tuple[str, int]:
         """A definition as JSON and its tokens."""
@@ -60,19 +61,30 @@ class Definitions:
         key = (tool.name, barred, limit)
         if key in self._dropped:
             return self._dropped[key]
-        dropped = barred
-        if self.of(tool, barred)[1] > limit:
-            spare = [p for _, _, p in sorted(droppable(tool.endpoint.schema)) if p not in barred]
-            low, high = 0, len(spare)
-            while low < high:
-                middle = (low + high) // 2
-                if definition_tokens(definition(tool, self.style, barred | frozenset(spare[:middle]))) <= limit:
-                    high = middle
-                else:
-                    low = middle + 1
-            dropped = barred | frozenset(spare[:low])
-        self._dropped[key] = dropped
-        return dropped
+        dropped = set(barred)
+        over = self.of(tool, barred)[1] - limit
+        if over > 0:
+            spare = [(p, size) for p, size in self._sizes(tool) if p not in barred]
+            at = 0
+            while over > 0 and at < len(spare):  # by the fields' own sizes, then measured
+                while over > 0 and at < len(spare):
+                    path, size = spare[at]
+                    if not _within(path, dropped):
+                        over -= size
+                    dropped.add(path)
+                    at += 1
+                over = definition_tokens(definition(tool, self.style, frozenset(dropped))) - limit
+        self._dropped[key] = frozenset(dropped)
+        return self._dropped[key]
+
+    def _sizes(self, tool: Tool) -> list[tuple[str, int]]:
+        """Fields that may be left out, the rarest first, each with about how many tokens it costs."""
+        if tool.name not in self._spare:
+            found = []
+            for _, _, path in sorted(droppable(tool.endpoint.schema)):
+                found.append((path, field_tokens(tool, path)))
+            self._spare[tool.name] = found
+        return self._spare[tool.name]
 
     def close(self, tool: Tool) -> tuple[list[Tool], list[Tool]]:
         """Look-alikes: the same endpoint with other methods, and endpoints of its category or with a like name."""
@@ -108,7 +120,7 @@ class Definitions:
             if other.name in seen:
                 continue
             left = (budget - total) // max(1, count + 1 - len(chosen))
-            made, size = self.shown(other, min(LOOKALIKE_TOKENS, max(90, left - left % 30)))
+            made, size = self.shown(other, LOOKALIKE_TOKENS if left >= LOOKALIKE_TOKENS else 150 if left >= 150 else 90)
             if total + size > budget:
                 continue
             seen.add(other.name)
@@ -126,6 +138,26 @@ class Definitions:
             wanted.append(pool[rng.randrange(len(pool))])
         wanted += [self.pool[rng.randrange(len(self.pool))] for _ in range(3 * count)]
         return wanted
+
+
+def _within(path: str, dropped: set[str]) -> bool:
+    """True if an object above the field is left out already."""
+    at = path.rfind(".")
+    while at > 0:
+        if path[:at] in dropped:
+            return True
+        at = path.rfind(".", 0, at)
+    return False
+
+
+def field_tokens(tool: Tool, path: str) -> int:
+    """About how many tokens a field of a definition costs."""
+    node = tool.endpoint.schema
+    for part in path.split("."):
+        node = inner_schema(node)
+        node = node["additionalProperties"] if part == "*" else node["properties"][part]
+    text = json.dumps({path.rsplit(".", 1)[-1]: shorten(node, frozenset(), path=path)}, ensure_ascii=False)
+    return max(4, len(text.encode()) // 4)
 
 
 def _alike(a: str, b: str) -> bool:

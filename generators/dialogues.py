@@ -19,10 +19,10 @@ from gennx.generators.compose import frames
 from gennx.generators.definitions import Definitions
 from gennx.generators.lexicon import TEMPLATES
 from gennx.generators.particles import settle
-from gennx.generators.tokens import dialogue_tokens
+from gennx.generators.tokens import frame_tokens, message_tokens
 from gennx.schemas.catalogue import Tool
 
-ANSWER_TOKENS = 700
+ANSWER_TOKENS = 900
 """A tool's answer longer than this is not worth a small model's context; the dialogue is dropped."""
 
 
@@ -66,6 +66,7 @@ class Talk:
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     setup: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _counted: list[int] = field(default_factory=list)
 
     def system(self, text: str) -> None:
         self.messages.append({"role": "system", "content": text})
@@ -81,7 +82,9 @@ class Talk:
         self.setup.setdefault(uri, {}).update(records)
         self.model.put_records(uri, records)
 
-    def call(self, calls: Sequence[tuple[Tool, dict[str, Any]]], content: str = "", may_fail: bool = False) -> list[Call]:
+    def call(
+        self, calls: Sequence[tuple[Tool, dict[str, Any]]], content: str = "", may_fail: bool = False
+    ) -> list[Call]:
         """One assistant turn with its calls, run on the model, and the tool messages. Raises Dropped when a call fails that should not."""
         self.messages.append({
             "role": "assistant",
@@ -103,9 +106,15 @@ class Talk:
         self.calls += done
         return done
 
+    def tokens(self) -> int:
+        """Tokens of the dialogue by Qwen2.5's template, without tool definitions; each message is counted once."""
+        while len(self._counted) < len(self.messages):
+            self._counted.append(message_tokens(self.messages[len(self._counted)]))
+        return sum(self._counted) + frame_tokens()
+
     def row(self, tools: str, tool_tokens: int, meta: dict[str, Any], limit: int) -> tuple[dict[str, Any], int]:
         """(the row, its tokens). Raises Dropped over the limit."""
-        tokens = dialogue_tokens(self.messages, tool_tokens)
+        tokens = self.tokens() + tool_tokens
         if tokens > limit:
             raise Dropped("over the token limit")
         if self.setup:
@@ -123,7 +132,11 @@ def closing(call: Call, lang: str, rng: random.Random) -> str:
     elif tool.method == "DELETE":
         section = "EMPTY" if isinstance(body, dict) and body.get("message") == "" else "DELETE"
     elif not tool.endpoint.is_table:
-        section = "EMPTY" if isinstance(body, dict) and body.get("message") == "" and tool.endpoint.uri.startswith("post/") else "RUN"
+        section = (
+            "EMPTY"
+            if isinstance(body, dict) and body.get("message") == "" and tool.endpoint.uri.startswith("post/")
+            else "RUN"
+        )
     else:
         section = tool.method
     keys = list(call.arguments.get("Assign", {})) or [str(i) for i in call.arguments.get("ids", ())]
@@ -148,7 +161,11 @@ def _listed(keys: Sequence[str], lang: str) -> str:
     if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
         return f"{numbers[0]}~{numbers[-1]}{mark}" if lang == "ko" else f"{numbers[0]} to {numbers[-1]}"
     if len(numbers) > 5:
-        return f"{numbers[0]}{mark} 외 {len(numbers) - 1}건" if lang == "ko" else f"{numbers[0]} and {len(numbers) - 1} more"
+        return (
+            f"{numbers[0]}{mark} 외 {len(numbers) - 1}건"
+            if lang == "ko"
+            else f"{numbers[0]} and {len(numbers) - 1} more"
+        )
     return ", ".join(map(str, numbers)) + mark
 
 

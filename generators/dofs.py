@@ -21,13 +21,22 @@ _TURN = re.compile(
     re.I,
 )
 _SYMBOL = re.compile(r"(?<![A-Za-z])(?:[DUFdu](?P<move>[xyzXYZ])|[RMrθ](?P<turn>[xyzXYZ]))(?![A-Za-z])")
-_ALL_MOVES = re.compile(r"병진\s?(?:3|세|전|모두)?|이동\s?(?:3|세)\s?방향|(?:세|3)\s?방향\s?(?:이동|변위|다|모두|전부)|이동(?:은|만|\s?모두|\s?전부)|(?:all )?(?:three |the )?translations", re.I)
-_ALL_TURNS = re.compile(r"회전\s?(?:3|세)\s?방향|회전(?:은|만|도|\s?모두|\s?전부)|(?:all )?(?:three )?rotations(?! about)|모멘트\s?(?:다|모두|전부)", re.I)
+_ALL_MOVES = re.compile(
+    r"병진\s?(?:3|세|전|모두)?|이동\s?(?:3|세)\s?방향|(?:세|3)\s?방향\s?(?:이동|변위|다|모두|전부)|이동(?:은|만|\s?모두|\s?전부)|(?:all )?(?:three |the )?translations",
+    re.I,
+)
+_ALL_TURNS = re.compile(
+    r"회전\s?(?:3|세)\s?방향|회전(?:은|만|도|\s?모두|\s?전부)|(?:all )?(?:three )?rotations(?! about)|모멘트\s?(?:다|모두|전부)",
+    re.I,
+)
 _TORSION = re.compile(r"비틀림|비틀|torsion|twist", re.I)
 _WARP = re.compile(r"뒤틀림|와핑|워핑|warp|Rw|7자유도|일곱", re.I)
 _BITS = re.compile(r"(?<![\d.])[01](?:[\s,|\t]{0,3}[01]){4,6}(?![\d.])")
 _CLAUSE = re.compile(r"[.\n;]|,\s(?=\D{0,12}\d{2})")
-NAMES = {"ko": ("X 이동", "Y 이동", "Z 이동", "X축 회전", "Y축 회전", "Z축 회전"), "en": ("X", "Y", "Z", "RX", "RY", "RZ")}
+NAMES = {
+    "ko": ("X 이동", "Y 이동", "Z 이동", "X축 회전", "Y축 회전", "Z축 회전"),
+    "en": ("X", "Y", "Z", "RX", "RY", "RZ"),
+}
 
 
 def _components(text: str) -> set[int]:

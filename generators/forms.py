@@ -121,15 +121,31 @@ def run(numbers: Sequence[int], lang: str, rng: random.Random, tag: str = "", st
 
 def _ranged(first: str, last: str, lang: str, rng: random.Random, tag: str) -> str:
     if lang == "ko":
-        forms = [f"{first}~{last}{tag}", f"{first}-{last}{tag}", f"{first}~{last}{tag}", f"{first}번부터 {last}번까지", f"{first}에서 {last}{tag}까지"]
+        forms = [
+            f"{first}~{last}{tag}",
+            f"{first}-{last}{tag}",
+            f"{first}~{last}{tag}",
+            f"{first}번부터 {last}번까지",
+            f"{first}에서 {last}{tag}까지",
+        ]
         return rng.choice(forms)
-    return rng.choice((f"{first} to {last}", f"{first}-{last}", f"{first} through {last}", f"{first}–{last}", f"{first}~{last}"))
+    return rng.choice(
+        (f"{first} to {last}", f"{first}-{last}", f"{first} through {last}", f"{first}–{last}", f"{first}~{last}")
+    )
 
 
 def _stepped(first: str, last: str, step: int, lang: str, rng: random.Random, tag: str) -> str:
     if lang == "ko":
-        return rng.choice((f"{first}번부터 {last}번까지 {step} 간격", f"{first}~{last}{tag}({step} 간격)", f"{first}~{last}{tag} {step}씩"))
-    return rng.choice((f"{first} to {last} by {step}", f"{first} to {last} in steps of {step}", f"{first}-{last} step {step}"))
+        return rng.choice(
+            (
+                f"{first}번부터 {last}번까지 {step} 간격",
+                f"{first}~{last}{tag}({step} 간격)",
+                f"{first}~{last}{tag} {step}씩",
+            )
+        )
+    return rng.choice(
+        (f"{first} to {last} by {step}", f"{first} to {last} in steps of {step}", f"{first}-{last} step {step}")
+    )
 
 
 def _listed(texts: list[str], lang: str, rng: random.Random, tag: str) -> str:
@@ -139,10 +155,18 @@ def _listed(texts: list[str], lang: str, rng: random.Random, tag: str) -> str:
     if len(texts) == 2 and rng.random() < 0.6:
         a, b = texts
         if lang == "ko":
-            return rng.choice((f"{a}{tag}{particle(a + tag, '과(와)')} {b}{tag}", f"{a}, {b}{tag}", f"{a}{tag}{particle(a + tag, '(이)랑')} {b}{tag}"))
+            return rng.choice(
+                (
+                    f"{a}{tag}{particle(a + tag, '과(와)')} {b}{tag}",
+                    f"{a}, {b}{tag}",
+                    f"{a}{tag}{particle(a + tag, '(이)랑')} {b}{tag}",
+                )
+            )
         return rng.choice((f"{a} and {b}", f"{a}, {b}", f"{a} & {b}"))
     if lang == "ko":
-        return rng.choice((", ".join(texts) + tag, tight.join(texts) + tag, ", ".join(t + tag for t in texts), "·".join(texts) + tag))
+        return rng.choice(
+            (", ".join(texts) + tag, tight.join(texts) + tag, ", ".join(t + tag for t in texts), "·".join(texts) + tag)
+        )
     return rng.choice((", ".join(texts), ", ".join(texts[:-1]) + " and " + texts[-1], tight.join(texts)))
 
 

@@ -37,7 +37,22 @@ FROM_AFTER = re.compile(r"부터|번호|순|~|차례|에서|번째|to\b|through|
 FROM_BEFORE = re.compile(r"from|start|begin|onward|number", re.I)
 STEPPED = re.compile(r"간격|씩|건너|마다|step|\bby\b|every|increment|spac", re.I)
 NEW_KEY = re.compile(r"NEW\d+")
-EMPTY_WORDS = ("없음", "없이", "없는", "없고", "없", "빈", "비우", "비워", "none", "no ", "blank", "empty", "without", "-")
+EMPTY_WORDS = (
+    "없음",
+    "없이",
+    "없는",
+    "없고",
+    "없",
+    "빈",
+    "비우",
+    "비워",
+    "none",
+    "no ",
+    "blank",
+    "empty",
+    "without",
+    "-",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +243,11 @@ def phrase_evidence(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> list[Evidenc
             ]
     if len(found) < 2:
         return found
-    return [e for e in found if not any(o.start <= e.start and e.end <= o.end and o.end - o.start > e.end - e.start for o in found)]
+    return [
+        e
+        for e in found
+        if not any(o.start <= e.start and e.end <= o.end and o.end - o.start > e.end - e.start for o in found)
+    ]
 
 
 def text_evidence(value: str, hay: Haystack) -> Iterator[Evidence]:
@@ -313,7 +332,9 @@ def follows(leaf: Leaf, lexicon: Lexicon, tool: Tool) -> bool:
         return tool.endpoint.single or (isinstance(leaf.value, str) and NEW_KEY.fullmatch(leaf.value) is not None)
     if leaf.kind == "empty" and tool.endpoint.empty_ok:
         return True
-    if kind == "serial" or (kind == "item_id" and isinstance(leaf.place[-2], int) and leaf.value in (0, int(leaf.place[-2]) + 1)):
+    if kind == "serial" or (
+        kind == "item_id" and isinstance(leaf.place[-2], int) and leaf.value in (0, int(leaf.place[-2]) + 1)
+    ):
         return True
     if leaf.slot and is_default(leaf):
         return True
@@ -331,7 +352,9 @@ def without_unsaid_defaults(text: str, tool: Tool, arguments: dict[str, Any], le
         return arguments
     hay = Haystack(text)
     gone = [
-        x.place for x in call_leaves(tool, arguments) if is_default(x) and x.optional and not _grounded(x, lexicon, hay, tool)
+        x.place
+        for x in call_leaves(tool, arguments)
+        if is_default(x) and x.optional and not _grounded(x, lexicon, hay, tool)
     ]
     return without(arguments, gone) if gone else arguments
 
@@ -389,7 +412,9 @@ def padded(leaf: Leaf, index: int) -> bool:
 # ---------------------------------------------------------------- the check
 
 
-def check(text: str, tool: Tool, arguments: dict[str, Any], lexicon: Lexicon, hay: Haystack | None = None) -> list[Ungrounded]:
+def check(
+    text: str, tool: Tool, arguments: dict[str, Any], lexicon: Lexicon, hay: Haystack | None = None
+) -> list[Ungrounded]:
     """Leaves of the call that the text does not say; empty when all is grounded."""
     hay = hay or Haystack(text)
     leaves = call_leaves(tool, arguments)
@@ -429,7 +454,8 @@ def _counts_up(values: Sequence[int], hay: Haystack) -> bool:
     numbers = hay.reading.numbers
     firsts = [n for n in numbers if n.value == values[0]]
     begun = any(
-        FROM_AFTER.search(hay.text[n.end : n.end + 14]) or FROM_BEFORE.search(hay.text[max(0, n.start - 24) : n.start]) for n in firsts
+        FROM_AFTER.search(hay.text[n.end : n.end + 14]) or FROM_BEFORE.search(hay.text[max(0, n.start - 24) : n.start])
+        for n in firsts
     )
     if not begun:
         return False
@@ -464,8 +490,14 @@ def _grounded(leaf: Leaf, lexicon: Lexicon, hay: Haystack, tool: Tool) -> bool:
             continue
         return True
     if leaf.kind == "list" and leaf.value:
-        return all(
-            padded(leaf, i) if not isinstance(leaf.value[i], list) and padded(leaf, i) else _grounded(part, lexicon, hay, tool)
-            for i, part in enumerate(elements(leaf))
-        ) if not any(isinstance(v, list) for v in leaf.value) else all(_grounded(p, lexicon, hay, tool) for p in elements(leaf))
+        return (
+            all(
+                padded(leaf, i)
+                if not isinstance(leaf.value[i], list) and padded(leaf, i)
+                else _grounded(part, lexicon, hay, tool)
+                for i, part in enumerate(elements(leaf))
+            )
+            if not any(isinstance(v, list) for v in leaf.value)
+            else all(_grounded(p, lexicon, hay, tool) for p in elements(leaf))
+        )
     return False

@@ -15,7 +15,19 @@ from decimal import Decimal
 from typing import Any
 
 from gennx.generators.binding import FACT_KINDS, ID_TAG_AFTER, ID_TAG_BEFORE, Variable, bind
-from gennx.generators.grounding import ID_RANGE, Evidence, Haystack, Ungrounded, check, evidence, follows, number_evidence, run_evidence, sequence_evidence, without_unsaid_defaults
+from gennx.generators.grounding import (
+    ID_RANGE,
+    Evidence,
+    Haystack,
+    Ungrounded,
+    check,
+    evidence,
+    follows,
+    number_evidence,
+    run_evidence,
+    sequence_evidence,
+    without_unsaid_defaults,
+)
 from gennx.generators.leaves import NUMBERED, Leaf, Place, call_leaves, elements
 from gennx.generators.lexicon import Lexicon
 from gennx.generators.particles import pair_after
@@ -60,7 +72,9 @@ class _Names:
         span = variable.bound[0]
         if (span.start, span.end) not in self.at:
             part = {"element": True} if isinstance(variable.leaf.place[-1], int) and variable.leaf.kind != "key" else {}
-            self.at[span.start, span.end] = self.add(variable.leaf, {**slot_of(variable.leaf, span, hay), **part, **more})
+            self.at[span.start, span.end] = self.add(
+                variable.leaf, {**slot_of(variable.leaf, span, hay), **part, **more}
+            )
         name = self.at[span.start, span.end]
         if variable.leaf.note.get("kind") in FACT_KINDS:
             self.slots[name]["field"] = variable.leaf.field  # a grade that is also a name is drawn as a grade
@@ -68,7 +82,22 @@ class _Names:
 
     def add(self, leaf: Leaf, spec: dict[str, Any]) -> str:
         base = "key" if leaf.kind == "key" else re.sub(r"\W", "_", leaf.field.rsplit(".", 1)[-1]) or "value"
-        if base[0].isdigit() or base in ("row", "rows", "loop", "not", "and", "or", "in", "is", "if", "else", "for", "true", "false", "none"):
+        if base[0].isdigit() or base in (
+            "row",
+            "rows",
+            "loop",
+            "not",
+            "and",
+            "or",
+            "in",
+            "is",
+            "if",
+            "else",
+            "for",
+            "true",
+            "false",
+            "none",
+        ):
             base = f"v_{base}"
         name, n = base, 2
         while name in self.slots:
@@ -95,9 +124,15 @@ def harvest(text: str, lang: str, tool: Tool, arguments: dict[str, Any], lexicon
 
 def _spans(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> list[Evidence]:
     """Evidence that a slot can be made of."""
-    found = [e for e in evidence(leaf, lexicon, hay) if e.how in ("number", "text", "run", "sequence", "phrase") and not _unfit(e, hay)]
+    found = [
+        e
+        for e in evidence(leaf, lexicon, hay)
+        if e.how in ("number", "text", "run", "sequence", "phrase") and not _unfit(e, hay)
+    ]
     numbered = leaf.kind == "key" or leaf.note.get("kind") in (*NUMBERED, "id_range")
-    whole = [e for e in found if e.how == "sequence" or e.how == "run" and numbered] or [e for e in found if e.how == "run" and e.detail[1] != "list"]
+    whole = [e for e in found if e.how == "sequence" or e.how == "run" and numbered] or [
+        e for e in found if e.how == "run" and e.detail[1] != "list"
+    ]
     if whole and whole[0].how == "run" and not numbered:
         return []  # a range of plain numbers stays as it is
     return whole or found
@@ -115,7 +150,9 @@ def _counted(hay: Haystack, count: int, spans: Sequence[tuple[int, int]]) -> boo
     if count in _PAIRS_OF and _PAIRS_OF[count].search(hay.text):
         return True
     return any(
-        n.value == count and not any(a <= n.start < b for a, b in spans) and (n.word or _COUNTED.match(hay.text[n.end :]))
+        n.value == count
+        and not any(a <= n.start < b for a, b in spans)
+        and (n.word or _COUNTED.match(hay.text[n.end :]))
         for n in hay.reading.numbers
     )
 
@@ -147,7 +184,13 @@ def slot_of(leaf: Leaf, span: Evidence, hay: Haystack) -> dict[str, Any]:
                 found = ID_RANGE.fullmatch(leaf.value)
                 assert found is not None
                 numbers = list(range(int(found[1]), int(found[2]) + 1, int(found[3] or 1)))
-                return {"as": "run", "style": style, "tag": _tag(span, hay), "eg": numbers, "join": leaf.value[len(found[1]) : -len(found[2])]}
+                return {
+                    "as": "run",
+                    "style": style,
+                    "tag": _tag(span, hay),
+                    "eg": numbers,
+                    "join": leaf.value[len(found[1]) : -len(found[2])],
+                }
             spec = {"as": "run", "style": style, "tag": _tag(span, hay), "eg": leaf.value}
             if _counted(hay, len(leaf.value), [(span.start, span.end)]):
                 spec["counted"] = True
@@ -252,7 +295,11 @@ def _strings_first(variables: Sequence[Variable], hay: Haystack, lexicon: Lexico
         v.spans = free
     for v in numbers_only_inside:  # a size read off a name: the name must stay
         for t in texts:
-            t.bound = [] if any(_touches(s, [(b.start, b.end) for b in t.bound]) for s in evidence(v.leaf, lexicon, hay)) else t.bound
+            t.bound = (
+                []
+                if any(_touches(s, [(b.start, b.end) for b in t.bound]) for s in evidence(v.leaf, lexicon, hay))
+                else t.bound
+            )
     bind(single, hay, lexicon)
     taken = [(b.start, b.end) for v in variables for b in v.bound]
     phrases = [v for v in variables if v.spans and v.spans[0].how == "phrase"]
@@ -282,7 +329,13 @@ def _unsaid_dims(variables: Sequence[Variable], lexicon: Lexicon, tool: Tool, ha
     out = set()
     for v in variables:
         numeric = isinstance(v.value, (int, float)) and not isinstance(v.value, bool)
-        if numeric and not v.spans and v.leaf.kind != "enum" and not follows(v.leaf, lexicon, tool) and not (v.value == 0 and isinstance(v.leaf.place[-1], int)):
+        if (
+            numeric
+            and not v.spans
+            and v.leaf.kind != "enum"
+            and not follows(v.leaf, lexicon, tool)
+            and not (v.value == 0 and isinstance(v.leaf.place[-1], int))
+        ):
             out.add(_dimension(v.leaf))
     return out
 
@@ -293,7 +346,11 @@ def _mentioned_elsewhere(hay: Haystack, taken: Sequence[tuple[int, int]], number
     for n in hay.reading.numbers:
         if n.word or n.value % 1 or int(n.value) not in numbers or any(a <= n.start < b for a, b in taken):
             continue
-        small = n.value < 10 and not ID_TAG_AFTER.match(hay.text[n.end :]) and not ID_TAG_BEFORE.search(hay.text[max(0, n.start - 20) : n.start])
+        small = (
+            n.value < 10
+            and not ID_TAG_AFTER.match(hay.text[n.end :])
+            and not ID_TAG_BEFORE.search(hay.text[max(0, n.start - 20) : n.start])
+        )
         if n.unit is None and not n.glued and not small:
             out.add(int(n.value))
     return out
@@ -319,7 +376,13 @@ def _numbers(value: Any) -> set[int]:
 
 
 def _fixed(
-    hay: Haystack, lang: str, tool: Tool, arguments: dict[str, Any], leaves: Sequence[Leaf], lexicon: Lexicon, unsaid: list[Ungrounded]
+    hay: Haystack,
+    lang: str,
+    tool: Tool,
+    arguments: dict[str, Any],
+    leaves: Sequence[Leaf],
+    lexicon: Lexicon,
+    unsaid: list[Ungrounded],
 ) -> Harvested:
     variables = _key_run(leaves, hay, tool) + _variables([x for x in leaves], lexicon, hay, tool)
     variables = _drop_covered(variables)
@@ -364,7 +427,13 @@ def _drop_covered(variables: list[Variable]) -> list[Variable]:
 
 
 def _each(
-    hay: Haystack, lang: str, tool: Tool, arguments: dict[str, Any], leaves: Sequence[Leaf], lexicon: Lexicon, unsaid: list[Ungrounded]
+    hay: Haystack,
+    lang: str,
+    tool: Tool,
+    arguments: dict[str, Any],
+    leaves: Sequence[Leaf],
+    lexicon: Lexicon,
+    unsaid: list[Ungrounded],
 ) -> Harvested | None:
     """All records alike, their numbers said as one run."""
     records = arguments.get("Assign", {})
@@ -389,10 +458,26 @@ def _each(
             shared.append(column[0])
         elif values == keys:
             along.append((place, "key", None))
-        elif all(isinstance(v, int) and not isinstance(v, bool) for v in values) and (found := list(run_evidence(values, hay, ordered=True))):
-            along.append((place, "column", Variable([Leaf(column[0].place, column[0].field, values, column[0].note, None, "list")], found)))
-        elif all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values) and (found := list(sequence_evidence(values, column[0].note, hay))):
-            along.append((place, "column", Variable([Leaf(column[0].place, column[0].field, values, column[0].note, None, "list")], found)))
+        elif all(isinstance(v, int) and not isinstance(v, bool) for v in values) and (
+            found := list(run_evidence(values, hay, ordered=True))
+        ):
+            along.append(
+                (
+                    place,
+                    "column",
+                    Variable([Leaf(column[0].place, column[0].field, values, column[0].note, None, "list")], found),
+                )
+            )
+        elif all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values) and (
+            found := list(sequence_evidence(values, column[0].note, hay))
+        ):
+            along.append(
+                (
+                    place,
+                    "column",
+                    Variable([Leaf(column[0].place, column[0].field, values, column[0].note, None, "list")], found),
+                )
+            )
         else:
             return None
     key_leaf = next(x for x in leaves if x.kind == "key")
@@ -435,7 +520,13 @@ def _put(node: Any, place: Place, value: Any) -> None:
 
 
 def _rows(
-    hay: Haystack, lang: str, tool: Tool, arguments: dict[str, Any], leaves: Sequence[Leaf], lexicon: Lexicon, unsaid: list[Ungrounded]
+    hay: Haystack,
+    lang: str,
+    tool: Tool,
+    arguments: dict[str, Any],
+    leaves: Sequence[Leaf],
+    lexicon: Lexicon,
+    unsaid: list[Ungrounded],
 ) -> Harvested | None:
     """Records, or items of an array of objects, said one after the other in one pattern."""
     for base, rows in _row_sets(arguments, tool):
@@ -507,7 +598,9 @@ def _loop(
         return None
     for first in range(len(segments) - len(rows) + 1):
         window = segments[first : first + len(rows)]
-        tokens = [_columns(hay, lexicon, own, len(rows[0]), segment) for own, segment in zip(parts, window, strict=True)]
+        tokens = [
+            _columns(hay, lexicon, own, len(rows[0]), segment) for own, segment in zip(parts, window, strict=True)
+        ]
         picked = _agree(tokens, parts, len(rows[0]))
         if picked is None:
             continue
@@ -517,7 +610,9 @@ def _loop(
     return None
 
 
-def _columns(hay: Haystack, lexicon: Lexicon, own: Sequence[Leaf], depth: int, segment: tuple[int, int]) -> dict[Place, list[Evidence]]:
+def _columns(
+    hay: Haystack, lexicon: Lexicon, own: Sequence[Leaf], depth: int, segment: tuple[int, int]
+) -> dict[Place, list[Evidence]]:
     """For each field of a row (place below the row) the spans in the segment that may say it."""
     out: dict[Place, list[Evidence]] = {}
     for leaf in own:
@@ -527,7 +622,9 @@ def _columns(hay: Haystack, lexicon: Lexicon, own: Sequence[Leaf], depth: int, s
     return out
 
 
-def _agree(tokens: list[dict[Place, list[Evidence]]], parts: list[list[Leaf]], depth: int) -> list[dict[Place, Evidence]] | None:
+def _agree(
+    tokens: list[dict[Place, list[Evidence]]], parts: list[list[Leaf]], depth: int
+) -> list[dict[Place, Evidence]] | None:
     """The same choice of words for the same field in every row: fields that vary must have one; order decides between equals."""
     varying = [
         parts[0][i].place[depth:] for i in range(len(parts[0])) if len({repr(own[i].value) for own in parts}) > 1
@@ -601,11 +698,14 @@ def _build_loop(
         masked.append("".join(text))
     if len({m.strip(" .,") for m in masked}) != 1:
         return None
-    looks: dict[Place, list[dict[str, Any]]] = {p: [slot_of(leaf_at(parts[i], p, depth), r[p], hay) for i, r in enumerate(picked)] for p in picked[0]}
+    looks: dict[Place, list[dict[str, Any]]] = {
+        p: [slot_of(leaf_at(parts[i], p, depth), r[p], hay) for i, r in enumerate(picked)] for p in picked[0]
+    }
     row_slots: dict[Place, str] = {}
     for place, specs in looks.items():
-        spec = dict(specs[0])
-        if any(s.get("unit") != spec.get("unit") or s.get("apart") != spec.get("apart") or s["as"] != spec["as"] or s.get("factor") != spec.get("factor") for s in specs):
+        telling = [s for s in specs if s["eg"] != 0] or specs  # a zero fits every unit
+        spec = dict(telling[0])
+        if any(s.get(k) != spec.get(k) for s in telling for k in ("as", "unit", "factor", "apart")):
             return None
         spec["eg"] = [s["eg"] for s in specs]
         spec["digits"] = max((s.get("digits", 0) for s in specs), default=0)
@@ -628,7 +728,9 @@ def _build_loop(
     _strings_first(variables, hay, lexicon)
     _freeze_related(variables, _unsaid_dims([v for v in variables], lexicon, tool, hay))
     taken = [(lo, hi), *((b.start, b.end) for v in variables for b in v.bound)]
-    if _mentioned_elsewhere(hay, taken, {n for own in parts for x in own if _dimension(x) == "id" for n in _numbers(x.value)}):
+    if _mentioned_elsewhere(
+        hay, taken, {n for own in parts for x in own if _dimension(x) == "id" for n in _numbers(x.value)}
+    ):
         return None
     pieces: list[Piece] = []
     slot_at: dict[Place, str] = {}
@@ -642,14 +744,25 @@ def _build_loop(
     for slot in lost:
         names.slots.pop(slot, None)
         slot_at = {p: s for p, s in slot_at.items() if s != slot}
-    row_pieces = [Piece(s.start, _piece_end(s, hay) if s.how == "run" else s.end, f"row.{row_slots[p]}") for p, s in picked[0].items()]
+    row_pieces = [
+        Piece(s.start, _piece_end(s, hay) if s.how == "run" else s.end, f"row.{row_slots[p]}")
+        for p, s in picked[0].items()
+    ]
     inner = assemble(hay.text[: window[0][1]], sorted(row_pieces, key=lambda p: p.start), lang, window[0][0])
     sep = escape(seps[0])
     loop = f"{{% for row in rows %}}{inner}{{% if not loop.last %}}{sep}{{% endif %}}{{% endfor %}}"
     before = assemble(hay.text[:lo], [p for p in pieces if p.end <= lo], lang)
     after = assemble(hay.text, [p for p in pieces if p.start >= hi], lang, hi)
     row = _node(arguments, rows[0])
-    record = _with_slots(row, {**{p: s for p, s in row_slots.items()}, **{p[depth:]: s for p, s in slot_at.items() if p[: len(base)] == base}}, (), row_slots)
+    record = _with_slots(
+        row,
+        {
+            **{p: s for p, s in row_slots.items()},
+            **{p[depth:]: s for p, s in slot_at.items() if p[: len(base)] == base},
+        },
+        (),
+        row_slots,
+    )
     if base == ("Assign",):
         key = row_slots.get(())
         if key is None:
@@ -696,7 +809,10 @@ def _with_slots(node: Any, slot_at: dict[Place, str], place: Place, row_slots: d
     if isinstance(node, dict):
         if place == () and "Assign" in node and isinstance(node["Assign"], dict):
             records = [
-                {"key": {"$": slot_at[("Assign", k)]} if ("Assign", k) in slot_at else k, "record": _with_slots(v, slot_at, ("Assign", k))}
+                {
+                    "key": {"$": slot_at[("Assign", k)]} if ("Assign", k) in slot_at else k,
+                    "record": _with_slots(v, slot_at, ("Assign", k)),
+                }
                 for k, v in node["Assign"].items()
             ]
             return {**{k: _with_slots(v, slot_at, (k,)) for k, v in node.items() if k != "Assign"}, "Assign": records}

@@ -55,7 +55,9 @@ def add_requests(path: Path, root: Path, catalogue: Catalogue) -> list[str]:
             row = {**row, **row.pop("gold")} if isinstance(row.get("gold"), dict) else row
             endpoint = catalogue.endpoint(str(row["endpoint"]))
         except (json.JSONDecodeError, KeyError, AttributeError):
-            raise TemplateProblem(f'{place}: wants a JSON object with "endpoint", "method", "lang", "user", and "ids" or "body"') from None
+            raise TemplateProblem(
+                f'{place}: wants a JSON object with "endpoint", "method", "lang", "user", and "ids" or "body"'
+            ) from None
         except CatalogueError as error:
             raise TemplateProblem(f"{place}: {error}") from None
         kept = {k: row[k] for k in ("id", "lang", "user", "method", "ids", "body") if row.get(k) is not None}

@@ -79,14 +79,18 @@ def walk(
         for index, inner in enumerate(value):
             yield from walk(inner, schema.get("items", {}), (*place, index), field, note, value, False, slot or fixed)
     else:
-        yield Leaf(place, field, value, note, schema.get("default", _NO_DEFAULT), _kind(value, note), holder, optional, slot)
+        yield Leaf(
+            place, field, value, note, schema.get("default", _NO_DEFAULT), _kind(value, note), holder, optional, slot
+        )
 
 
 def elements(leaf: Leaf) -> list[Leaf]:
     """The members of a plain array as leaves of their own."""
     out: list[Leaf] = []
     for index, value in enumerate(leaf.value):
-        inner = Leaf((*leaf.place, index), leaf.field, value, leaf.note, _NO_DEFAULT, _kind(value, leaf.note), leaf.holder)
+        inner = Leaf(
+            (*leaf.place, index), leaf.field, value, leaf.note, _NO_DEFAULT, _kind(value, leaf.note), leaf.holder
+        )
         out.extend(elements(inner) if isinstance(value, list) else [inner])
     return out
 

@@ -76,7 +76,9 @@ class Lexicon:
         if key not in self._longer:
             inner = _squeezed(phrase.text)
             self._longer[key] = [
-                p.text for p in self.members(name) if p.value != phrase.value and len(_squeezed(p.text)) > len(inner) and inner in _squeezed(p.text)
+                p.text
+                for p in self.members(name)
+                if p.value != phrase.value and len(_squeezed(p.text)) > len(inner) and inner in _squeezed(p.text)
             ]
         return self._longer[key]
 
@@ -145,7 +147,9 @@ def lexicon_of(endpoint: Endpoint, roots: tuple[Path, ...] = (TEMPLATES,)) -> Le
         aliases[path] = [n for n in (note.get("ko"), note.get("en")) if n]
         if note.get("enum"):
             names[path] = [Phrase(m[lang], code, lang) for code, m in note["enum"].items() for lang in LANGUAGES]
-            names[path] += [Phrase(code, code, "") for code in note["enum"] if not re.fullmatch(r"-?\d+|true|false", code)]
+            names[path] += [
+                Phrase(code, code, "") for code in note["enum"] if not re.fullmatch(r"-?\d+|true|false", code)
+            ]
     for root in roots:
         path = root / folder_of(endpoint.uri) / "words.json"
         data = read_words(path)

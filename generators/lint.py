@@ -105,7 +105,10 @@ def concrete(arguments: dict[str, Any]) -> dict[str, Any]:
     records = arguments.get("Assign")
     if not isinstance(records, dict):
         return arguments
-    return {**arguments, "Assign": {str(9000 + int(k[3:])) if NEW_KEY.fullmatch(k) else k: v for k, v in records.items()}}
+    return {
+        **arguments,
+        "Assign": {str(9000 + int(k[3:])) if NEW_KEY.fullmatch(k) else k: v for k, v in records.items()},
+    }
 
 
 def _request(

@@ -17,7 +17,7 @@ from typing import Any
 from gennx.emulator import Model
 from gennx.generators.bank import Bank
 from gennx.generators.definitions import Definitions
-from gennx.generators.dialogues import ANSWER_TOKENS, Dropped, Talk, closing, dumps, system_prompt
+from gennx.generators.dialogues import ANSWER_TOKENS, Dropped, Talk, closing, system_prompt
 from gennx.generators.sampler import SamplingError, sample_record
 from gennx.generators.scene import Scene
 from gennx.generators.settings import Settings
@@ -29,7 +29,6 @@ from gennx.schemas.catalogue import METHODS, Endpoint, Tool
 METHOD_WEIGHTS = {"POST": 5.5, "PUT": 2.0, "GET": 1.5, "DELETE": 1.0}
 TEST_SHARE = 0.1
 PHRASING_SHARE = 0.06
-SYSTEM_TOKENS = 60
 
 
 @dataclass
@@ -85,7 +84,9 @@ def holdout(settings: Settings) -> frozenset[str]:
     if not settings.holdout_endpoints:
         return frozenset()
     endpoints = settings.chosen(load_catalogue())
-    return frozenset(e.uri for e in random.Random(f"holdout/{settings.seed}").sample(endpoints, settings.holdout_endpoints))
+    return frozenset(
+        e.uri for e in random.Random(f"holdout/{settings.seed}").sample(endpoints, settings.holdout_endpoints)
+    )
 
 
 def turns(endpoint: Endpoint, methods: tuple[str, ...], count: int) -> list[str]:
@@ -164,7 +165,9 @@ def _one(
 ) -> tuple[str, dict[str, Any]] | None:
     small = False
     for _ in range(8):
-        case = shop.maker.case(tool, lang, rng, turn=turn, held_out=split == "test_phrasing", seen=seen, split=split, small=small)
+        case = shop.maker.case(
+            tool, lang, rng, turn=turn, held_out=split == "test_phrasing", seen=seen, split=split, small=small
+        )
         if case is None and split == "test_phrasing":  # no phrasing to hold out: the place goes to training
             split = "train"
             continue
@@ -188,12 +191,12 @@ def single_row(shop: Workshop, case: Case, rng: random.Random, index: int) -> di
     talk.system(system_prompt(case.lang, "kN, m", rng))
     talk.user(case.text)
     done = talk.call([(tool, case.arguments)])
-    if count_tokens(talk.messages[-1]["content"]) > ANSWER_TOKENS:
+    if len(talk.messages[-1]["content"]) > 1000 and count_tokens(talk.messages[-1]["content"]) > ANSWER_TOKENS:
         raise Dropped("answer too long")
     talk.say(closing(done[0], case.lang, rng))
     low, high = settings.distractors
-    spent = sum(count_tokens(m["content"]) for m in talk.messages) + 2 * count_tokens(dumps(case.arguments)) + 150
-    tools, tokens, _ = shop.definitions.offer(tool, case.arguments, rng.randint(low, high), settings.max_tokens - spent - SYSTEM_TOKENS, rng)
+    budget = settings.max_tokens - talk.tokens()
+    tools, tokens, _ = shop.definitions.offer(tool, case.arguments, rng.randint(low, high), budget, rng)
     row, _ = talk.row(tools, tokens, meta_of(case, index), settings.max_tokens)
     return row
 
@@ -241,7 +244,9 @@ def _stock(talk: Talk, tool: Tool, arguments: dict[str, Any], rng: random.Random
     try:
         first = sample_record(endpoint, rng, scene, "minimal")
         several = len(ids) <= 4
-        records = {i: sample_record(endpoint, rng, scene, "minimal") if several and n else first for n, i in enumerate(ids)}
+        records = {
+            i: sample_record(endpoint, rng, scene, "minimal") if several and n else first for n, i in enumerate(ids)
+        }
     except SamplingError as error:
         raise Dropped("no sample") from error
     talk.stock(endpoint.uri, records)

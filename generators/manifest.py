@@ -27,7 +27,11 @@ def skeleton(text: str) -> str:
 
 
 def manifest_of(
-    settings: Settings, rows: list[tuple[str, dict[str, Any]]], files: dict[str, Any], dropped: Counter[str], missing: dict[str, int]
+    settings: Settings,
+    rows: list[tuple[str, dict[str, Any]]],
+    files: dict[str, Any],
+    dropped: Counter[str],
+    missing: dict[str, int],
 ) -> dict[str, Any]:
     """Everything about a data set but the data. Same settings, same manifest."""
     metas = [row["meta"] for _, row in rows]

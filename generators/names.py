@@ -24,7 +24,33 @@ def _pool(table: str, lang: str) -> list[list[str]]:
     return entry.get("any") or entry[lang]
 
 
-_MARKS = ("1", "2", "3", "4", "5", "7", "12", "A", "B", "C", "_1", "_2", "-1", "-2", "-A", "-B", "_NEW", "_R1", "01", "02", "03", "(1)", "(2)", "_X", "_Y")
+_MARKS = (
+    "1",
+    "2",
+    "3",
+    "4",
+    "5",
+    "7",
+    "12",
+    "A",
+    "B",
+    "C",
+    "_1",
+    "_2",
+    "-1",
+    "-2",
+    "-A",
+    "-B",
+    "_NEW",
+    "_R1",
+    "01",
+    "02",
+    "03",
+    "(1)",
+    "(2)",
+    "_X",
+    "_Y",
+)
 
 
 def fresh(table: str, lang: str, rng: random.Random, like: str = "") -> str:

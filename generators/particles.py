@@ -75,7 +75,9 @@ def _number_final(text: str) -> str:
     if zeros:
         if "." in digits or set(digits) <= {"0"}:
             return "m"
-        return {1: "p", 2: "k", 3: "n"}.get(len(zeros.group()), "n" if len(zeros.group()) < 8 else "k")  # 십 백 천 만 억
+        return {1: "p", 2: "k", 3: "n"}.get(
+            len(zeros.group()), "n" if len(zeros.group()) < 8 else "k"
+        )  # 십 백 천 만 억
     return _DIGIT_FINAL[digits[-1]]
 
 

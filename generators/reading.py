@@ -13,9 +13,7 @@ from decimal import Decimal, InvalidOperation
 from gennx.generators.units import UNIT_PATTERN
 
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<![\w.])\.\d+)"
-_EXPONENT = (
-    r"(?:\s?[x×X*]\s?10\s?(?:(?:\^|\*\*)\s?\(?[-−+]?\d{1,2}\)?|[-−]\d{1,2}(?!\d)|[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)|[eE][-−+]?\d{1,2}(?![\dA-Za-z]))"
-)
+_EXPONENT = r"(?:\s?[x×X*]\s?10\s?(?:(?:\^|\*\*)\s?\(?[-−+]?\d{1,2}\)?|[-−]\d{1,2}(?!\d)|[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)|[eE][-−+]?\d{1,2}(?![\dA-Za-z]))"
 NUMBER = re.compile(
     rf"(?P<sign>(?<![\w)\].])[-−–+](?=\d|\.\d))?(?P<digits>{_DIGITS})(?P<exp>{_EXPONENT})?"
     rf"(?P<fraction>\s?/\s?\d+(?:\.\d+)?(?![\d.]|\s?/)(?!\s?(?:kN|m|℃)\b))?"
@@ -23,7 +21,21 @@ NUMBER = re.compile(
 )
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
-_KO_UNITS = {"하나": 1, "한": 1, "두": 2, "둘": 2, "세": 3, "셋": 3, "네": 4, "넷": 4, "다섯": 5, "여섯": 6, "일곱": 7, "여덟": 8, "아홉": 9}
+_KO_UNITS = {
+    "하나": 1,
+    "한": 1,
+    "두": 2,
+    "둘": 2,
+    "세": 3,
+    "셋": 3,
+    "네": 4,
+    "넷": 4,
+    "다섯": 5,
+    "여섯": 6,
+    "일곱": 7,
+    "여덟": 8,
+    "아홉": 9,
+}
 _KO_TENS = {"열": 10, "스물": 20, "스무": 20, "서른": 30, "마흔": 40, "쉰": 50}
 _KO_COUNTER = "개|곳|군데|칸|층|번|줄|가닥|본|단|등분|분할|회|모드|스텝|절점|요소|부재|점|경간|스팬|장|대|쌍|배|방향|개소|조|벌|차로|차선"
 _KO_WORD = re.compile(
@@ -31,8 +43,15 @@ _KO_WORD = re.compile(
 )
 _SINO = {"영": 0, "공": 0, "일": 1, "이": 2, "삼": 3, "사": 4, "오": 5, "육": 6, "칠": 7, "팔": 8, "구": 9}
 _SINO_BIG = {"십": 10, "백": 100, "천": 1000}
-_SINO_WORD = re.compile(r"(?<![가-힣])(?P<sino>[일이삼사오육칠팔구]?[천백십](?:[일이삼사오육칠팔구]?[백십])*[일이삼사오육칠팔구]?)(?=\s?(?:번|도|개|회|모드|미터|밀리|킬로|톤|퍼센트|프로|초|일|분|층|호|등분|번째))")
-_EN_ONES = {w: i for i, w in enumerate("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())}
+_SINO_WORD = re.compile(
+    r"(?<![가-힣])(?P<sino>[일이삼사오육칠팔구]?[천백십](?:[일이삼사오육칠팔구]?[백십])*[일이삼사오육칠팔구]?)(?=\s?(?:번|도|개|회|모드|미터|밀리|킬로|톤|퍼센트|프로|초|일|분|층|호|등분|번째))"
+)
+_EN_ONES = {
+    w: i
+    for i, w in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+    )
+}
 _EN_TENS = {w: 10 * i for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 _EN_WORD = re.compile(
     r"(?<![A-Za-z])(?:(?P<hundreds>one|two|three|four|five|six|seven|eight|nine|a)\s(?P<hundred>hundred)(?:\s(?:and\s)?)?)?"
@@ -124,15 +143,24 @@ def _digit_numbers(text: str) -> Iterator[Number]:
             pieces = list(re.finditer(r"\d+(?:\.\d+)?", text[start:end]))
             for piece in pieces:
                 a, b = start + piece.start(), start + piece.end()
-                yield Number(a, b, tail if piece is pieces[-1] else b, Decimal(piece.group()), unit if piece is pieces[-1] else None, piece.group())
+                yield Number(
+                    a,
+                    b,
+                    tail if piece is pieces[-1] else b,
+                    Decimal(piece.group()),
+                    unit if piece is pieces[-1] else None,
+                    piece.group(),
+                )
 
 
 def _word_numbers(text: str) -> Iterator[Number]:
     for match in _KO_WORD.finditer(text):
         if not match.group():
             continue
-        value = _KO_TENS.get(match["tens"] or "", 0) + _KO_UNITS.get(match["unit"] or "", 0) if not match["bare"] else (
-            _KO_UNITS.get(match["bare"]) or _KO_TENS[match["bare"]]
+        value = (
+            _KO_TENS.get(match["tens"] or "", 0) + _KO_UNITS.get(match["unit"] or "", 0)
+            if not match["bare"]
+            else (_KO_UNITS.get(match["bare"]) or _KO_TENS[match["bare"]])
         )
         yield Number(match.start(), match.end(), match.end(), Decimal(value), None, match.group(), True)
     for match in _SINO_WORD.finditer(text):
@@ -145,18 +173,34 @@ def _word_numbers(text: str) -> Iterator[Number]:
                 digit = 0
         found = re.match(rf" ?({UNIT_PATTERN})", text[match.end() :])
         tail = match.end() + (found.end() if found else 0)
-        yield Number(match.start(), match.end(), tail, Decimal(total + digit), found[1] if found else None, match.group(), True)
+        yield Number(
+            match.start(), match.end(), tail, Decimal(total + digit), found[1] if found else None, match.group(), True
+        )
     for match in _EN_WORD.finditer(text):
         if not (match["ones"] or match["tens"] or match["hundred"]):
             continue
-        value = (0 if not match["hundred"] else 100 * (1 if match["hundreds"].lower() == "a" else _EN_ONES[match["hundreds"].lower()]))
+        value = (
+            0
+            if not match["hundred"]
+            else 100 * (1 if match["hundreds"].lower() == "a" else _EN_ONES[match["hundreds"].lower()])
+        )
         value += _EN_TENS.get((match["tens"] or "").lower(), 0) + _EN_ONES.get((match["ones"] or "").lower(), 0)
         start = match.start() + len(match.group()) - len(match.group().lstrip(" -"))
         end = match.start() + len(match.group().rstrip(" -"))
         found = re.match(rf"\s?({UNIT_PATTERN}|percent)", text[end:])
-        yield Number(start, end, end + (found.end() if found else 0), Decimal(value), found[1] if found else None, text[start:end], True)
+        yield Number(
+            start,
+            end,
+            end + (found.end() if found else 0),
+            Decimal(value),
+            found[1] if found else None,
+            text[start:end],
+            True,
+        )
     for match in _PART.finditer(text):
-        yield Number(match.start(), match.end(), match.end(), Decimal(_PARTS[match.group().lower()]), None, match.group(), True)
+        yield Number(
+            match.start(), match.end(), match.end(), Decimal(_PARTS[match.group().lower()]), None, match.group(), True
+        )
 
 
 _TAG = r"(?:\s?(?:번|호|열|절점|요소|부재|node|elem|element))?"
@@ -167,11 +211,21 @@ _BETWEEN = re.compile(
 )
 _AFTER_RANGE = re.compile(r"^\s?번?\s?(?:까지|끝까지)?")
 _STEP = re.compile(
-    r"^[^\d\n]{0,14}?(?:(?:by|steps? of|in steps of|every|step|stepping|increments? of)\s?(?P<a>\d+)|(?P<b>\d+)\s?(?:씩|간격|번 간격|개씩|단위|칸씩|스텝|step))", re.I
+    r"^[^\d\n]{0,14}?(?:(?:by|steps? of|in steps of|every|step|stepping|increments? of)\s?(?P<a>\d+)|(?P<b>\d+)\s?(?:씩|간격|번 간격|개씩|단위|칸씩|스텝|step))",
+    re.I,
 )
-_PARITY = re.compile(r"(?P<even>짝수|even)|(?P<odd>홀수|odd)|(?P<second>하나 걸러|한 칸씩 건너|격번|every (?:other|second)|하나씩 건너)", re.I)
-_EXCEPT_BEFORE = re.compile(r"(?:except(?:ing)?(?: for)?|excluding|without|but not|not|minus|leave out|leaving out|skip(?:ping)?|omit(?:ting)?|save for|other than|apart from)\W{0,3}(?:the |node |nodes |element |elements |member |members |no\.? ?)*$", re.I)
-_EXCEPT_AFTER = re.compile(r"^\s?(?:번|절점|요소|호)?\s?(?:만|은|는|이|가|을|를|도)?\s?[가-힣 ]{0,14}?(?:빼|제외|말고|없|비워|건너|아니|생략|왜|남기|남겨|두고|놔두)", re.I)
+_PARITY = re.compile(
+    r"(?P<even>짝수|even)|(?P<odd>홀수|odd)|(?P<second>하나 걸러|한 칸씩 건너|격번|every (?:other|second)|하나씩 건너)",
+    re.I,
+)
+_EXCEPT_BEFORE = re.compile(
+    r"(?:except(?:ing)?(?: for)?|excluding|without|but not|not|minus|leave out|leaving out|skip(?:ping)?|omit(?:ting)?|save for|other than|apart from)\W{0,3}(?:the |node |nodes |element |elements |member |members |no\.? ?)*$",
+    re.I,
+)
+_EXCEPT_AFTER = re.compile(
+    r"^\s?(?:번|절점|요소|호)?\s?(?:만|은|는|이|가|을|를|도)?\s?[가-힣 ]{0,14}?(?:빼|제외|말고|없|비워|건너|아니|생략|왜|남기|남겨|두고|놔두)",
+    re.I,
+)
 
 
 def _runs(text: str, numbers: Sequence[Number]) -> list[Run]:
@@ -198,6 +252,8 @@ def _runs(text: str, numbers: Sequence[Number]) -> list[Run]:
             if found is None:
                 break
             nxt = int(whole[j + 1].value)
+            if style == "range" and nxt in values:
+                break  # "31~36번, 33번은 빼고", "1~20번 5씩": what follows is about the range
             if found["range"]:
                 low = values[-1]
                 if not low < nxt <= low + 5000:
@@ -238,7 +294,9 @@ def _units(text: str) -> list[str]:
     return sorted(found)
 
 
-_LEFT_OUT = re.compile(r"^\s?(?:번|절점|요소|호)?\s?(?:만|은|는|이|가|을|를|도)?\s?(?:빼고|제외하고|제외한|제외|말고|빼|남기고|남겨두고|두고|놔두고)")
+_LEFT_OUT = re.compile(
+    r"^\s?(?:번|절점|요소|호)?\s?(?:만|은|는|이|가|을|를|도)?\s?(?:빼고|제외하고|제외한|제외|말고|빼|남기고|남겨두고|두고|놔두고)"
+)
 
 
 def _said_after(text: str, at: int) -> int:
@@ -267,7 +325,13 @@ def expansions(reading: Reading, run: Run) -> Iterator[tuple[list[int], str, int
     gone: set[int] = set()
     end = run.end
     for n in reading.numbers:
-        if n.word or n.start < run.end - 30 or n.start > run.end + 90 or n.value != n.value.to_integral_value() or n in run.members:
+        if (
+            n.word
+            or n.start < run.end - 30
+            or n.start > run.end + 90
+            or n.value != n.value.to_integral_value()
+            or n in run.members
+        ):
             continue
         value = int(n.value)
         if not low < value < high:
@@ -279,7 +343,8 @@ def expansions(reading: Reading, run: Run) -> Iterator[tuple[list[int], str, int
         if other is run or other.start < run.start or other.start > run.end + 90:
             continue
         if set(other.values) < set(run.values) and (
-            _EXCEPT_BEFORE.search(text[max(0, other.start - 30) : other.start]) or _EXCEPT_AFTER.match(text[other.end : other.end + 30])
+            _EXCEPT_BEFORE.search(text[max(0, other.start - 30) : other.start])
+            or _EXCEPT_AFTER.match(text[other.end : other.end + 30])
         ):
             gone |= set(other.values)
             end = max(end, other.end + _said_after(text, other.end))

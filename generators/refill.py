@@ -25,7 +25,9 @@ from gennx.generators.units import factor_to
 from gennx.schemas.catalogue import ANNOTATION, Endpoint, Schema
 
 SCALES = (0.4, 0.5, 0.6, 0.75, 0.8, 0.9, 1.0, 1.1, 1.2, 1.25, 1.4, 1.5, 1.8, 2.0, 2.5)
-SMALL_IDS = frozenset({"material_id", "section_id", "thickness_id", "wall_id", "stage_id", "story_id", "serial", "record_id", "member_id"})
+SMALL_IDS = frozenset(
+    {"material_id", "section_id", "thickness_id", "wall_id", "stage_id", "story_id", "serial", "record_id", "member_id"}
+)
 
 
 @dataclass
@@ -57,7 +59,9 @@ class _Draw:
 
     def id_class(self, name: str) -> str:
         if self.specs[name]["field"] in ("key", "ids"):
-            return str(self.endpoint.key or "serial") if self.endpoint.key != "serial" else f"serial:{self.endpoint.uri}"
+            return (
+                str(self.endpoint.key or "serial") if self.endpoint.key != "serial" else f"serial:{self.endpoint.uri}"
+            )
         note = self.notes[name]
         return f"record:{note.get('ref')}" if note.get("kind") == "record_id" else str(note.get("kind"))
 
@@ -66,7 +70,11 @@ class _Draw:
         if kind not in self.offsets:
             egs = [n for s in self._id_slots(kind) for n in _flat(self.specs[s]["eg"]) if isinstance(n, int)]
             low, high = min(egs), max(egs)
-            top = 99 if kind.split(":")[0] in SMALL_IDS or kind.startswith(("record", "serial")) else self.rng.choice((99, 400, 999, 2500, 9000))
+            top = (
+                99
+                if kind.split(":")[0] in SMALL_IDS or kind.startswith(("record", "serial"))
+                else self.rng.choice((99, 400, 999, 2500, 9000))
+            )
             span = high - low
             start = self.rng.randint(1, max(2, top - span))
             if any(self.specs[s].get("style") == "parity" for s in self._id_slots(kind)):
@@ -129,7 +137,11 @@ class _Draw:
             power = Decimal(1).scaleb(eg.adjusted() + self.rng.choice((-1, 0, 0, 1)))
             value = power * self.rng.choice((1, 1, 2, 5))
             return value.copy_sign(eg) if value < 1 else eg
-        low, high = (Decimal(str(span[0])), Decimal(str(span[1]))) if span and span[0] <= abs(eg) <= span[1] else (abs(eg) / 2, abs(eg) * 2)
+        low, high = (
+            (Decimal(str(span[0])), Decimal(str(span[1])))
+            if span and span[0] <= abs(eg) <= span[1]
+            else (abs(eg) / 2, abs(eg) * 2)
+        )
         value = Decimal(str(self.rng.uniform(float(low), float(min(high, Decimal(1) if abs(eg) < 1 else high)))))
         value = value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN)
         return value.copy_sign(eg) if value else eg
@@ -143,7 +155,9 @@ class _Draw:
         core = eg.removesuffix(suffix) if suffix else eg
         if self.keep:
             return eg
-        table = ref.split(".")[0] or (self.endpoint.uri if kind == "own_name" else "db/STLD" if kind == "result_case" else "")
+        table = ref.split(".")[0] or (
+            self.endpoint.uri if kind == "own_name" else "db/STLD" if kind == "result_case" else ""
+        )
         memo = (table or kind, core)
         if memo in self.named:
             return self.named[memo] + suffix
@@ -156,7 +170,9 @@ class _Draw:
                 while new in taken:
                     new = names.fresh(table, self.template.lang, self.rng, core)
         elif kind == "story_name":
-            new = self.rng.choice(names.facts("stories")["floors"]) if core in names.facts("stories")["floors"] else core
+            new = (
+                self.rng.choice(names.facts("stories")["floors"]) if core in names.facts("stories")["floors"] else core
+            )
         elif kind == "file_path":
             new = names.path(core.rsplit(".", 1)[-1], self.rng) if "." in core[-6:] else core
         elif kind in ("grade", "section_name"):
@@ -175,7 +191,14 @@ class _Draw:
         """Another member of the code with words of its own, or the author's."""
         field_name = self.specs[slot]["field"]
         facts = self.notes[slot].get("kind") in FACT_KINDS
-        if self.keep or not self.codes or facts or isinstance(eg, list) or field_name in self.steering or self.rng.random() < 0.45:
+        if (
+            self.keep
+            or not self.codes
+            or facts
+            or isinstance(eg, list)
+            or field_name in self.steering
+            or self.rng.random() < 0.45
+        ):
             return eg, said
         lang = self.template.lang
         codes = {p.text for p in self.lexicon.members(field_name) if p.lang == ""}
@@ -192,13 +215,18 @@ class _Draw:
 
     def run(self) -> Drawn:
         drawn = Drawn({}, [], self.specs)
-        order = sorted((n for n in self.specs if not self.specs[n].get("row")), key=lambda n: self.specs[n]["field"] not in ("key", "ids"))
+        order = sorted(
+            (n for n in self.specs if not self.specs[n].get("row")),
+            key=lambda n: self.specs[n]["field"] not in ("key", "ids"),
+        )
         self._choose_units()
         for name in order:
             spec = self.specs[name]
             match spec["as"]:
                 case "number":
-                    drawn.values[name] = self._moved(name, spec["eg"]) if self.numbered(name) else self.quantity(name, spec["eg"])
+                    drawn.values[name] = (
+                        self._moved(name, spec["eg"]) if self.numbered(name) else self.quantity(name, spec["eg"])
+                    )
                 case "run":
                     drawn.values[name] = self._run(name, drawn)
                     if len(drawn.values[name]) != len(spec["eg"]):
@@ -217,10 +245,16 @@ class _Draw:
 
     def _keep_order(self, drawn: Drawn) -> None:
         """Two quantities of one dimension that changed places (from above to) go back to the author's."""
-        slots = [n for n, s in self.specs.items() if s["as"] == "number" and not s.get("row") and not self.numbered(n) and n in drawn.values]
+        slots = [
+            n
+            for n, s in self.specs.items()
+            if s["as"] == "number" and not s.get("row") and not self.numbered(n) and n in drawn.values
+        ]
         for i, a in enumerate(slots):
             for b in slots[i + 1 :]:
-                same = self.notes[a].get("dim") == self.notes[b].get("dim") and self.notes[a].get("kind") == self.notes[b].get("kind")
+                same = self.notes[a].get("dim") == self.notes[b].get("dim") and self.notes[a].get("kind") == self.notes[
+                    b
+                ].get("kind")
                 if same and (self.specs[a]["eg"] < self.specs[b]["eg"]) != (drawn.values[a] < drawn.values[b]):
                     drawn.values[a], drawn.values[b] = self.specs[a]["eg"], self.specs[b]["eg"]
 
@@ -243,8 +277,12 @@ class _Draw:
                 continue  # bare numbers beside it lean on this unit
             if key not in swaps:
                 dimension = self.notes[name].get("dim", "none")
-                options = [o for o in forms.exchanges(unit, spec["factor"]) if factor_to(o[0], dimension) == Decimal(o[1])]
-                ascii_only = [o for o in options if self.template.lang == "ko" or o[0].isascii() or o[0][0] not in "도초일"]
+                options = [
+                    o for o in forms.exchanges(unit, spec["factor"]) if factor_to(o[0], dimension) == Decimal(o[1])
+                ]
+                ascii_only = [
+                    o for o in options if self.template.lang == "ko" or o[0].isascii() or o[0][0] not in "도초일"
+                ]
                 swaps[key] = self.rng.choice(ascii_only) if ascii_only and self.rng.random() < 0.35 else None
             swap = swaps[key]
             if swap is not None:
@@ -267,7 +305,14 @@ class _Draw:
         columns = [n for n, s in self.specs.items() if n != name and s.get("along")]
         move = self.move(self.id_class(name))
         shape = schema_of(self.endpoint, spec["field"]) if spec["field"] not in ("key", "ids") else {}
-        fixed = "NODE" in spec["field"] or "maxItems" in shape or spec.get("along") or columns or spec["style"] == "parity" or spec.get("counted")
+        fixed = (
+            "NODE" in spec["field"]
+            or "maxItems" in shape
+            or spec.get("along")
+            or columns
+            or spec["style"] == "parity"
+            or spec.get("counted")
+        )
         alone = len(self._id_slots(self.id_class(name))) == 1
         if fixed or not alone or self.rng.random() < 0.25:
             return [move(n) for n in eg]
@@ -305,7 +350,12 @@ class _Draw:
             spec = self.specs[name]
             if spec["as"] == "phrase":
                 said = [self.code(name, spec["eg"][i % had], spec["said"]) for i in range(count)]
-                said = [(v, w) if v != spec["eg"][i % had] or spec["eg"][i % had] == spec["eg"][0] else self._spoken(name, v, w) for i, (v, w) in enumerate(said)]
+                said = [
+                    (v, w)
+                    if v != spec["eg"][i % had] or spec["eg"][i % had] == spec["eg"][0]
+                    else self._spoken(name, v, w)
+                    for i, (v, w) in enumerate(said)
+                ]
                 drawn.words[name] = [w for _, w in said]
                 column = [v for v, _ in said]
             else:
@@ -315,7 +365,11 @@ class _Draw:
 
     def _spoken(self, slot: str, value: Any, said: str) -> tuple[Any, str]:
         """Words for a member other than the first row's."""
-        options = [p.text for p in self.lexicon.members(self.specs[slot]["field"]) if p.value == value_key(value) and p.lang in (self.template.lang, "")]
+        options = [
+            p.text
+            for p in self.lexicon.members(self.specs[slot]["field"])
+            if p.value == value_key(value) and p.lang in (self.template.lang, "")
+        ]
         like = [o for o in options if _like(o, said)] or options
         return value, (self.rng.choice(like) if like else said)
 
@@ -369,7 +423,11 @@ class _Draw:
         if self.numbered(name):
             move = self.move(self.id_class(name)) if not self.keep else (lambda n: n)
             rows = [[move(int(n)) for n in r] for r in eg]
-            step = [b - a for a, b in zip(rows[-2], rows[-1], strict=False)] if len(rows[-1]) == len(rows[-2]) else [1] * len(rows[-1])
+            step = (
+                [b - a for a, b in zip(rows[-2], rows[-1], strict=False)]
+                if len(rows[-1]) == len(rows[-2])
+                else [1] * len(rows[-1])
+            )
             while len(rows) < count:
                 rows.append([a + (d or 0) for a, d in zip(rows[-1], step, strict=False)])
             return rows[:count]
@@ -411,7 +469,17 @@ def _rounded(value: Decimal, digits: int, rng: random.Random) -> Decimal:
         return value.quantize(Decimal(1).scaleb(value.adjusted() - 1), ROUND_HALF_EVEN) if value else value
     if digits == 0:
         size = abs(value)
-        step = Decimal(1) if size < 100 else Decimal(5) if size < 400 and rng.random() < 0.5 else Decimal(10) if size < 2000 else Decimal(50) if size < 10000 else Decimal(1).scaleb(value.adjusted() - 2)
+        step = (
+            Decimal(1)
+            if size < 100
+            else Decimal(5)
+            if size < 400 and rng.random() < 0.5
+            else Decimal(10)
+            if size < 2000
+            else Decimal(50)
+            if size < 10000
+            else Decimal(1).scaleb(value.adjusted() - 2)
+        )
         if rng.random() < 0.15 and size >= 20:
             step = Decimal(1) if size < 1000 else Decimal(10)
         out = (value / step).quantize(Decimal(1), ROUND_HALF_EVEN) * step
@@ -493,7 +561,7 @@ def fill(node: Any, drawn: Drawn, row: dict[str, Any] | None = None, at: int = 0
     if not isinstance(node, dict):
         return node
     if len(node) == 1:
-        (word, value), = node.items()
+        ((word, value),) = node.items()
         match word:
             case "$":
                 return _joined(drawn.values[value], drawn.specs[value])
@@ -507,7 +575,9 @@ def fill(node: Any, drawn: Drawn, row: dict[str, Any] | None = None, at: int = 0
                 return [fill(value, drawn, r, i, key) for i, r in enumerate(drawn.rows)]
     out = {}
     for name, value in node.items():
-        out[name] = _records(value, drawn) if name == "Assign" and isinstance(value, list) else fill(value, drawn, row, at, key)
+        out[name] = (
+            _records(value, drawn) if name == "Assign" and isinstance(value, list) else fill(value, drawn, row, at, key)
+        )
     return out
 
 
@@ -573,9 +643,13 @@ def marked_words(template: Template, drawn: Drawn, rng: random.Random) -> tuple[
         scope[name] = marked(name, _say(value, drawn.specs[name], drawn.words.get(name), template.lang, rng))
     if template.loops:
         scope["rows"] = [
-            {n: marked(n, _say(v, drawn.specs[n], drawn.words[n][i] if n in drawn.words else None, template.lang, rng)) for n, v in row.items()}
+            {
+                n: marked(
+                    n, _say(v, drawn.specs[n], drawn.words[n][i] if n in drawn.words else None, template.lang, rng)
+                )
+                for n, v in row.items()
+            }
             for i, row in enumerate(drawn.rows)
         ]
     text = template.render(**scope)
     return (settle(text) if template.lang == "ko" else forms.article(text)), said
-

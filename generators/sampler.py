@@ -73,7 +73,10 @@ class _Walk:
     def value(self, schema: Schema, narrowed: Sequence[Schema], path: str, note: Schema | None = None) -> Any:
         alternatives = schema.get("oneOf") or schema.get("anyOf")
         if alternatives and not schema.get("properties"):
-            schema = {**{k: v for k, v in schema.items() if k not in ("oneOf", "anyOf")}, **self.rng.choice(alternatives)}
+            schema = {
+                **{k: v for k, v in schema.items() if k not in ("oneOf", "anyOf")},
+                **self.rng.choice(alternatives),
+            }
         kind = schema.get("type")
         if isinstance(kind, list):
             kind = kind[0]
@@ -278,7 +281,11 @@ def shows(record: Any, focus: Focus) -> bool:
 
     def look(node: Any, parts: list[str]) -> bool:
         if isinstance(node, list):
-            return any(look(v, parts) for v in node) if node and isinstance(node[0], (dict, list)) or parts else any(meets(v) for v in node)
+            return (
+                any(look(v, parts) for v in node)
+                if node and isinstance(node[0], (dict, list)) or parts
+                else any(meets(v) for v in node)
+            )
         if not parts:
             return meets(node)
         if not isinstance(node, dict):
@@ -342,9 +349,9 @@ def plan(schema: Schema, path: str, member: Schema | None = None) -> Focus:
             include.add(here)
             rest = parts[depth:]
             for entry in node.get("allOf", ()):
-                if "if" in entry and _bars(entry.get("else", {}), rest):
+                if "if" in entry and _bars(entry.get("else", {}), rest, fragment):
                     meet(entry["if"], prefix)
-                elif "if" in entry and _bars(entry.get("then", {}), rest):
+                elif "if" in entry and _bars(entry.get("then", {}), rest, fragment):
                     avoid(entry["if"], prefix)
             node = node["additionalProperties"] if key == "*" else node.get("properties", {}).get(key, {})
             prefix = here
@@ -361,11 +368,21 @@ def plan(schema: Schema, path: str, member: Schema | None = None) -> Focus:
 
     def avoid(condition: Schema, prefix: str) -> None:
         properties = condition.get("properties", {})
-        if len(properties) == 1:
-            (key, inner), = properties.items()
+        absent = condition.get("not", {}).get("required", ())
+        for name in absent:  # it wants a field to be absent: have it
+            demand(f"{prefix}.{name}" if prefix else name, None)
+        if absent:
+            return
+        if len(properties) > 1:  # one part is enough: rather one that a value can deny
+            properties = {k: v for k, v in properties.items() if _deniable(v)}
+        for key, inner in list(properties.items())[:1]:
             full = f"{prefix}.{key}" if prefix else key
             if "properties" in inner:
                 avoid(inner, full)
+            elif isinstance(inner.get("not"), dict):
+                demand(full, inner["not"] if "required" not in inner["not"] else None)
+                for name in inner["not"].get("required", ()):
+                    demand(f"{full}.{name}", None)
             elif inner:
                 demand(full, {"not": inner})
 
@@ -373,8 +390,15 @@ def plan(schema: Schema, path: str, member: Schema | None = None) -> Focus:
     return Focus(path, wants, frozenset(include))
 
 
-def _bars(branch: Schema, parts: Sequence[str]) -> bool:
-    """True if a consequence forbids the field at `parts` or one of those it lies in."""
+def _deniable(condition: Any) -> bool:
+    """True if a condition says that something is not so, somewhere within."""
+    if not isinstance(condition, dict):
+        return False
+    return "not" in condition or any(_deniable(v) for v in condition.get("properties", {}).values())
+
+
+def _bars(branch: Schema, parts: Sequence[str], fragment: Schema | None = None) -> bool:
+    """True if a consequence forbids the field at `parts`, one of those it lies in, or the value that `fragment` asks for."""
     node: Any = branch
     for key in parts:
         while isinstance(node, dict) and isinstance(node.get("items"), dict):
@@ -386,4 +410,5 @@ def _bars(branch: Schema, parts: Sequence[str]) -> bool:
             return True
         if node is None:
             return False
-    return False
+    wanted = (fragment or {}).get("const")
+    return wanted is not None and isinstance(node, dict) and "enum" in node and wanted not in node["enum"]

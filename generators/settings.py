@@ -11,7 +11,17 @@ from typing import Any
 from gennx.schemas.catalogue import METHODS, Catalogue, CatalogueError, Endpoint
 
 TIER_WEIGHTS = {1: 20, 2: 8, 3: 2}
-KINDS = {"single": 40, "parallel": 8, "chain": 15, "multi_turn": 10, "next_id": 9, "clarify": 6, "no_tool": 8, "repair": 2, "guard": 2}
+KINDS = {
+    "single": 40,
+    "parallel": 8,
+    "chain": 15,
+    "multi_turn": 10,
+    "next_id": 9,
+    "clarify": 6,
+    "no_tool": 8,
+    "repair": 2,
+    "guard": 2,
+}
 """Kinds of dialogue and their usual shares in per cent."""
 
 
@@ -49,9 +59,13 @@ class Settings:
             picked = catalogue.select(tiers=self.tiers or (1,))
         wanted = [e for e in dict.fromkeys(picked) if not self.methods or set(self.methods) & set(e.methods)]
         if not wanted:
-            raise BadSettings(f"no endpoint of this choice has a method of {', '.join(self.methods)}; --method takes {', '.join(METHODS)}")
+            raise BadSettings(
+                f"no endpoint of this choice has a method of {', '.join(self.methods)}; --method takes {', '.join(METHODS)}"
+            )
         if self.holdout_endpoints >= len(wanted):
-            raise BadSettings(f"--holdout-endpoints {self.holdout_endpoints}: the run has {len(wanted)} endpoints, hold out fewer")
+            raise BadSettings(
+                f"--holdout-endpoints {self.holdout_endpoints}: the run has {len(wanted)} endpoints, hold out fewer"
+            )
         return wanted
 
     def count(self, endpoint: Endpoint) -> int:
@@ -64,7 +78,9 @@ class Settings:
 
     def fingerprint(self) -> str:
         """Short name of everything that decides the data, the package's own words and code included."""
-        return hashlib.blake2s(f"{json.dumps(self.as_dict(), sort_keys=True)}\n{package_digest()}".encode(), digest_size=8).hexdigest()
+        return hashlib.blake2s(
+            f"{json.dumps(self.as_dict(), sort_keys=True)}\n{package_digest()}".encode(), digest_size=8
+        ).hexdigest()
 
 
 def package_digest() -> str:

@@ -81,7 +81,11 @@ class Maker:
 
     def templates(self, tool: Tool, lang: str, held_out: bool | None) -> list[Template]:
         """Templates of a tool that name their records' numbers; `held_out` picks those kept for the test of unseen phrasings."""
-        every = [t for t in self.bank.templates(tool.endpoint) if t.method == tool.method and t.lang == lang and not t.next_id]
+        every = [
+            t
+            for t in self.bank.templates(tool.endpoint)
+            if t.method == tool.method and t.lang == lang and not t.next_id
+        ]
         if held_out is None:
             return every
         apart = held_apart(every)
@@ -187,7 +191,9 @@ def sample_arguments(tool: Tool, lang: str, rng: random.Random, style: str, turn
         return {"Assign": {"1": records[0]}}
     keys = _record_keys(endpoint, rng, scene)
     if len(keys) > 1 and rng.random() < 0.5:
-        records += [sample_record(endpoint, rng, scene, style) if tool.method == "POST" else records[0] for _ in keys[1:3]]
+        records += [
+            sample_record(endpoint, rng, scene, style) if tool.method == "POST" else records[0] for _ in keys[1:3]
+        ]
         keys = keys[: len(records)]
     return {"Assign": {str(k): records[min(i, len(records) - 1)] for i, k in enumerate(keys)}}
 
@@ -197,7 +203,9 @@ def thin(endpoint: Endpoint, record: Any, focus: Focus, method: str, rng: random
     if method != "POST":
         return record
     spared = [
-        x.place for x in walk(record, endpoint.schema, (), "") if x.optional and is_default(x) and x.field != focus.path and rng.random() < 0.8
+        x.place
+        for x in walk(record, endpoint.schema, (), "")
+        if x.optional and is_default(x) and x.field != focus.path and rng.random() < 0.8
     ]
     thinned = without(record, spared) if spared else record
     return thinned if record_validator(endpoint)(thinned) else record
@@ -236,4 +244,7 @@ def numbered(arguments: dict[str, Any], first: int) -> dict[str, Any]:
     records = arguments.get("Assign")
     if not isinstance(records, dict):
         return arguments
-    return {**arguments, "Assign": {str(first + int(k[3:]) - 1) if NEW_KEY.fullmatch(k) else k: v for k, v in records.items()}}
+    return {
+        **arguments,
+        "Assign": {str(first + int(k[3:]) - 1) if NEW_KEY.fullmatch(k) else k: v for k, v in records.items()},
+    }

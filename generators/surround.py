@@ -20,7 +20,12 @@ _ENDING = re.compile(
 )
 _STEM = re.compile(r"[해어아여려겨쳐줘와워내]$")
 _KO_PARTICLE = re.compile(r"^(을|를|이|가|은|는|과|와|으로|로|이랑|랑)(?![가-힣])")
-_PAIR_OF = {form: pair for pair, forms_ in PAIRS.items() for form in forms_ if pair in ("을(를)", "이(가)", "은(는)", "과(와)", "으로(로)", "(이)랑")}
+_PAIR_OF = {
+    form: pair
+    for pair, forms_ in PAIRS.items()
+    for form in forms_
+    if pair in ("을(를)", "이(가)", "은(는)", "과(와)", "으로(로)", "(이)랑")
+}
 _KEYS_EN = {"a": "s", "s": "d", "e": "r", "r": "t", "t": "y", "o": "p", "i": "o", "n": "m", "l": "k", "d": "f"}
 
 
@@ -55,7 +60,13 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0) ->
         text = f"{rng.choice(pool['greeting'])} {text if lang == 'ko' else _lower(text, rng)}"
     if rng.random() < 0.16 * strength:
         gap = "\n" if several else " "
-        stop = "" if re.search(r"[.!?~:)ㅎㅠ]\s*$", text) or several else rng.choice((".", ".", ",")) if lang == "en" else rng.choice((".", "", "~", ","))
+        stop = (
+            ""
+            if re.search(r"[.!?~:)ㅎㅠ]\s*$", text) or several
+            else rng.choice((".", ".", ","))
+            if lang == "en"
+            else rng.choice((".", "", "~", ","))
+        )
         text = f"{text.rstrip()}{stop}{gap}{_noise(rng.choice(pool['after']), rng)}"
     if rng.random() < 0.05 * strength:
         text = _slip(text, lang, rng)
@@ -63,7 +74,11 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0) ->
 
 
 def _lower(text: str, rng: random.Random) -> str:
-    return text[0].lower() + text[1:] if len(text) > 1 and text[0].isupper() and text[1].islower() and rng.random() < 0.7 else text
+    return (
+        text[0].lower() + text[1:]
+        if len(text) > 1 and text[0].isupper() and text[1].islower() and rng.random() < 0.7
+        else text
+    )
 
 
 def _literals(text: str) -> list[str]:
@@ -123,7 +138,9 @@ def _slip(text: str, lang: str, rng: random.Random) -> str:
     i = rng.choice(spots)
     words = parts[i].split(" ")
     if lang == "ko":
-        plain = [k for k in range(len(words) - 1) if re.search(r"[가-힣]$", words[k]) and re.match(r"[가-힣]", words[k + 1])]
+        plain = [
+            k for k in range(len(words) - 1) if re.search(r"[가-힣]$", words[k]) and re.match(r"[가-힣]", words[k + 1])
+        ]
         if plain and rng.random() < 0.6:
             k = rng.choice(plain)
             words[k : k + 2] = [words[k] + words[k + 1]]
@@ -138,6 +155,10 @@ def _slip(text: str, lang: str, rng: random.Random) -> str:
             k = rng.choice(long)
             at = rng.randrange(1, len(words[k]) - 1)
             w = words[k]
-            words[k] = w[:at] + w[at + 1] + w[at] + w[at + 2 :] if rng.random() < 0.6 and at + 2 < len(w) else w[:at] + _KEYS_EN.get(w[at], w[at]) + w[at + 1 :]
+            words[k] = (
+                w[:at] + w[at + 1] + w[at] + w[at + 2 :]
+                if rng.random() < 0.6 and at + 2 < len(w)
+                else w[:at] + _KEYS_EN.get(w[at], w[at]) + w[at + 1 :]
+            )
     parts[i] = " ".join(words)
     return "".join(parts)

@@ -11,7 +11,6 @@ import lzma
 from functools import lru_cache
 from typing import Any
 
-import orjson
 import tiktoken
 
 from gennx.generators.names import FACTS
@@ -63,26 +62,24 @@ def definition_tokens(definition: dict[str, Any]) -> int:
     return _kept("\n" + spaced(definition))
 
 
-def dialogue_tokens(messages: list[dict[str, Any]], tools: int) -> int:
-    """Tokens of a rendered dialogue. `tools`: tokens of the definitions together."""
-    total = tools + _kept(TOOLS_HEAD) + _kept(TOOLS_TAIL)
-    for message in messages:
-        total += 5  # <|im_start|>, role, newline, <|im_end|>, newline
-        content = message.get("content") or ""
-        match message["role"]:
-            case "system":
-                total += _kept(content)
-            case "tool":
-                total += count(f"<tool_response>\n{content}\n</tool_response>")
-            case _:
-                total += count(content)
-        for call in message.get("tool_calls", ()):
-            function = call["function"]
-            name, arguments = function["name"], spaced(function["arguments"])
-            total += count(f'\n<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>')
+def message_tokens(message: dict[str, Any]) -> int:
+    """Tokens that a message adds to a rendered dialogue."""
+    total = 5  # <|im_start|>, role, newline, <|im_end|>, newline
+    content = message.get("content") or ""
+    match message["role"]:
+        case "system":
+            total += _kept(content)
+        case "tool":
+            total += count(f"<tool_response>\n{content}\n</tool_response>")
+        case _:
+            total += count(content)
+    for call in message.get("tool_calls", ()):
+        function = call["function"]
+        name, arguments = function["name"], spaced(function["arguments"])
+        total += count(f'\n<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>')
     return total
 
 
-def dumps(value: Any) -> str:
-    """Compact JSON, Korean as it is."""
-    return orjson.dumps(value).decode()
+def frame_tokens() -> int:
+    """Tokens of the template's own words around the tool definitions."""
+    return _kept(TOOLS_HEAD) + _kept(TOOLS_TAIL)

@@ -39,7 +39,20 @@ def _add(factor: str | Decimal, dimension: Dimension, *names: str) -> None:
 
 
 _add("1", LENGTH, "m", "미터", "meter", "meters", "metre", "metres", "메타")
-_add("0.001", LENGTH, "mm", "㎜", "밀리미터", "밀리", "미리", "millimeters", "millimetres", "millimeter", "millimetre", "mils")
+_add(
+    "0.001",
+    LENGTH,
+    "mm",
+    "㎜",
+    "밀리미터",
+    "밀리",
+    "미리",
+    "millimeters",
+    "millimetres",
+    "millimeter",
+    "millimetre",
+    "mils",
+)
 _add("0.01", LENGTH, "cm", "㎝", "센티미터", "센치", "센티")
 _add("1000", LENGTH, "km", "㎞", "킬로미터")
 _add("1", _dim(L=2), "㎡", "제곱미터", "평방미터")
@@ -121,8 +134,19 @@ _DEGREES = frozenset({"도", "°", "deg", "degrees", "degree", "C"})
 _ONE = rf"(?:(?:{_NAMES})(?![A-Za-z0-9])|(?:{_NAMES})(?=\^?[2346](?![0-9])))(?:[²³⁴]|\^?[2346](?![0-9]))?"
 UNIT = rf"(?:1 ?/ ?)?{_ONE}(?:(?: ?[/·*⋅∙] ?|[.x\-]){_ONE}){{0,3}}"
 _PIECE = re.compile(rf"([/·.*⋅∙x\-]?)\s?({_NAMES})([²³⁴]|\^?[2346])?(?![A-Za-z])")
-_RUN_TOGETHER = {"kNm": "kN·m", "kNM": "kN·m", "Nmm": "N·mm", "tfm": "tf·m", "tonfm": "tonf·m", "kgfm": "kgf·m", "kN-m": "kN·m", "Nm": "N·m"}
-UNIT_PATTERN = rf"(?:(?:{'|'.join(sorted(_RUN_TOGETHER, key=len, reverse=True))})(?![A-Za-z])(?:\s?/\s?{_ONE})?|{UNIT}|/(?:℃|°C))"
+_RUN_TOGETHER = {
+    "kNm": "kN·m",
+    "kNM": "kN·m",
+    "Nmm": "N·mm",
+    "tfm": "tf·m",
+    "tonfm": "tonf·m",
+    "kgfm": "kgf·m",
+    "kN-m": "kN·m",
+    "Nm": "N·m",
+}
+UNIT_PATTERN = (
+    rf"(?:(?:{'|'.join(sorted(_RUN_TOGETHER, key=len, reverse=True))})(?![A-Za-z])(?:\s?/\s?{_ONE})?|{UNIT}|/(?:℃|°C))"
+)
 _POWER = {"²": 2, "³": 3, "⁴": 4, "2": 2, "3": 3, "4": 4, "6": 6}
 
 
@@ -171,7 +195,11 @@ def factor_to(unit: str, dimension: str) -> Decimal | None:
     # Mass said where force is meant and the other way round: "ton" is a load in everyday speech.
     if found == MASS and wanted[0] == FORCE:
         return factor * Decimal("9.80665")
-    if wanted[0][_A] == 0 and found == tuple(p if i != _A else found[_A] for i, p in enumerate(wanted[0])) and found[_A] == -1:
+    if (
+        wanted[0][_A] == 0
+        and found == tuple(p if i != _A else found[_A] for i, p in enumerate(wanted[0]))
+        and found[_A] == -1
+    ):
         return factor * Decimal("57.29577951308232")  # kN·m/rad for a plain kN·m field
     if wanted[0][_A] == -1 and found == tuple(p if i != _A else 0 for i, p in enumerate(wanted[0])):
         return factor / wanted[1] / Decimal("57.29577951308232")  # kN·m for a kN·m/rad field

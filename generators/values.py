@@ -18,7 +18,20 @@ from gennx.generators.scene import Scene
 from gennx.schemas.catalogue import ANNOTATION
 
 Number = int | float
-FLAGS = ("1111110", "1111111", "1110000", "1100000", "0010000", "1010000", "0110000", "1111000", "1110010", "0101010", "1000110", "0001110")
+FLAGS = (
+    "1111110",
+    "1111111",
+    "1110000",
+    "1100000",
+    "0010000",
+    "1010000",
+    "0110000",
+    "1111000",
+    "1110010",
+    "0101010",
+    "1000110",
+    "0001110",
+)
 
 
 def tidy(rng: random.Random, low: float, high: float) -> Number:
@@ -62,7 +75,9 @@ def leaf_value(schema: Schema, narrowed: Sequence[Schema], note: Schema, rng: ra
             return part["const"]
     pools = [p["enum"] for p in (schema, *narrowed) if "enum" in p]
     if pools:
-        options = [o for o in pools[0] if all(o in p for p in pools[1:]) and all(holds(_judged(p), o) for p in narrowed)]
+        options = [
+            o for o in pools[0] if all(o in p for p in pools[1:]) and all(holds(_judged(p), o) for p in narrowed)
+        ]
         typical = [o for o in note.get("typical", {}).get("values", ()) if o in options]
         return rng.choice(typical if typical and rng.random() < 0.5 else options or pools[0])
     kind = schema.get("type")
@@ -79,10 +94,16 @@ def leaf_value(schema: Schema, narrowed: Sequence[Schema], note: Schema, rng: ra
 
 
 def _judged(part: Schema) -> Schema:
-    return {k: v for k, v in part.items() if k in ("enum", "const", "not", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")}
+    return {
+        k: v
+        for k, v in part.items()
+        if k in ("enum", "const", "not", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+    }
 
 
-def _number(schema: Schema, narrowed: Sequence[Schema], note: Schema, kind: str, rng: random.Random, scene: Scene) -> Number:
+def _number(
+    schema: Schema, narrowed: Sequence[Schema], note: Schema, kind: str, rng: random.Random, scene: Scene
+) -> Number:
     semantic = note.get("kind", "number")
     if semantic in NUMBERED:
         return scene.pick_id(f"record:{note.get('ref', '')}" if semantic == "record_id" else semantic, rng)
@@ -110,10 +131,20 @@ def _number(schema: Schema, narrowed: Sequence[Schema], note: Schema, kind: str,
         value = _draw(note.get("typical", {}), kind, rng)
         if fits(value):
             return value
-    bottom = low if low is not None else above if above is not None else (high if high is not None else below if below is not None else 10) - 10
+    bottom = (
+        low
+        if low is not None
+        else above
+        if above is not None
+        else (high if high is not None else below if below is not None else 10) - 10
+    )
     top = high if high is not None else below if below is not None else bottom + 10
     for _ in range(40):
-        value = rng.randint(math.ceil(bottom), max(math.ceil(bottom), math.floor(top))) if kind == "integer" else tidy(rng, bottom, top)
+        value = (
+            rng.randint(math.ceil(bottom), max(math.ceil(bottom), math.floor(top)))
+            if kind == "integer"
+            else tidy(rng, bottom, top)
+        )
         if fits(value):
             return value
     return value
@@ -124,7 +155,11 @@ def _draw(typical: Schema, kind: str, rng: random.Random) -> Number:
         value: Number = rng.choice(typical["values"])
     elif "range" in typical:
         low, high = typical["range"]
-        value = rng.randint(math.ceil(low), max(math.ceil(low), math.floor(high))) if kind == "integer" else tidy(rng, low, high)
+        value = (
+            rng.randint(math.ceil(low), max(math.ceil(low), math.floor(high)))
+            if kind == "integer"
+            else tidy(rng, low, high)
+        )
     else:
         value = rng.randint(1, 9)
     if kind == "integer":
@@ -134,7 +169,9 @@ def _draw(typical: Schema, kind: str, rng: random.Random) -> Number:
 
 def _string(schema: Schema, narrowed: Sequence[Schema], note: Schema, rng: random.Random, scene: Scene) -> str:
     semantic = note.get("kind", "text")
-    barred = {p["not"]["const"] for p in narrowed if "const" in p.get("not", {})} | {o for p in narrowed for o in p.get("not", {}).get("enum", ())}
+    barred = {p["not"]["const"] for p in narrowed if "const" in p.get("not", {})} | {
+        o for p in narrowed for o in p.get("not", {}).get("enum", ())
+    }
     typical = [t for t in note.get("typical", {}).get("values", ()) if t not in barred]
     if typical and semantic not in ("name_ref", "own_name", "story_name"):
         return str(rng.choice(typical))

@@ -95,7 +95,15 @@ def _part_path(parts: Path, uri: str) -> Path:
 
 def _save_part(parts: Path, made: Made) -> None:
     body = b"".join(orjson.dumps([split, row]) + b"\n" for split, row in made.rows)
-    head = orjson.dumps({"uri": made.uri, "dropped": made.dropped, "missing": made.missing, "rows": len(made.rows), "sha256": hashlib.sha256(body).hexdigest()})
+    head = orjson.dumps(
+        {
+            "uri": made.uri,
+            "dropped": made.dropped,
+            "missing": made.missing,
+            "rows": len(made.rows),
+            "sha256": hashlib.sha256(body).hexdigest(),
+        }
+    )
     path = _part_path(parts, made.uri)
     temporary = path.with_suffix(".tmp")
     temporary.write_bytes(head + b"\n" + body)
@@ -133,7 +141,9 @@ def run(settings: Settings, uris: list[str], out: Path, workers: int, overwrite:
             progress(len(uris) - len(open_) + finished, len(uris), rows)
         written = _assemble(settings, uris, out, parts, time.perf_counter() - started)
     except OSError as error:
-        raise OutputProblem(f"--out {out}: cannot write ({error.strerror}); the finished parts are kept in {parts}") from None
+        raise OutputProblem(
+            f"--out {out}: cannot write ({error.strerror}); the finished parts are kept in {parts}"
+        ) from None
     shutil.rmtree(parts)
     return written
 

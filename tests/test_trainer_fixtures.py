@@ -71,7 +71,10 @@ def qwen_folder() -> Path:
 def tool(name: str, *fields: str) -> dict[str, Any]:
     properties = {field: {"type": "integer"} for field in fields}
     parameters = {"type": "object", "properties": properties, "required": list(fields)}
-    return {"type": "function", "function": {"name": name, "description": f"{name} of GEN NX", "parameters": parameters}}
+    return {
+        "type": "function",
+        "function": {"name": name, "description": f"{name} of GEN NX", "parameters": parameters},
+    }
 
 
 TOOLS = [tool("POST /db/node", "id", "x"), tool("GET /db/elem", "ids"), tool("DELETE /db/cons", "ids")]
@@ -114,7 +117,10 @@ def write_data(folder: Path, train: int, evaluation: int, seed: int = 7) -> Path
 
 
 def make_tiny_qwen(tokenizer: Path, target: Path, hidden: int = 64, layers: int = 2) -> Path:
-    """A Qwen2 of the real kind and vocabulary with random weights, a few million parameters, at `target`."""
+    """A Qwen2 of the real kind and vocabulary with random weights, some 10 million parameters, at `target`.
+
+    The embedding, which is the output head too, is drawn wide enough that an adapter alone can make it certain.
+    """
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
@@ -124,7 +130,12 @@ def make_tiny_qwen(tokenizer: Path, target: Path, hidden: int = 64, layers: int 
         num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=4096, tie_word_embeddings=True,
         bos_token_id=151643, eos_token_id=151645, rope_theta=1e6,
     )  # fmt: skip
-    Qwen2ForCausalLM(config).save_pretrained(target)
+    model = Qwen2ForCausalLM(config)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.ndim == 2:
+                weight.normal_(0.0, 0.25 if "embed" in name else weight.shape[1] ** -0.5)
+    model.save_pretrained(target)
     for name in ("tokenizer_config.json", "tokenizer.json"):
         shutil.copy(tokenizer / name, target / name)
     return target

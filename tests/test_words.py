@@ -1,0 +1,180 @@
+"""Words: particles, reading numbers, grounding that catches what is not said, templates that give back their author's call."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gennx.generators import forms, refill
+from gennx.generators.bank import Bank, Template, missing_names
+from gennx.generators.grounding import Haystack, check, without_unsaid_defaults
+from gennx.generators.harvest import harvest
+from gennx.generators.leaves import call_leaves
+from gennx.generators.lexicon import TEMPLATES, lexicon_of
+from gennx.generators.lint import lint
+from gennx.generators.particles import particle, settle
+from gennx.generators.reading import expansions, read
+from gennx.generators.single import Maker
+from gennx.generators.units import factor_to
+from gennx.schemas import Validation
+from gennx.schemas.catalogue import Catalogue
+
+
+@pytest.mark.parametrize(
+    ("before", "pair", "after"),
+    [
+        ("절점", "을(를)", "을"), ("하중", "을(를)", "을"), ("노드", "을(를)", "를"), ("3", "이(가)", "이"), ("2", "은(는)", "는"), ("10", "을(를)", "을"),
+        ("DL", "을(를)", "을"), ("WX", "을(를)", "를"), ("12 kN", "으로(로)", "으로"), ("3.5 m", "으로(로)", "로"), ("서울", "으로(로)", "로"), ("C24", "과(와)", "와"),
+        ("'DL'", "을(를)", "을"), ("400mm", "이(가)", "가"), ("100", "은(는)", "은"), ("30도", "을(를)", "를"),
+    ],
+)  # fmt: skip
+def test_particles(before: str, pair: str, after: str) -> None:
+    assert particle(before, pair) == after
+    assert settle(f"{before}{pair} 본다") == f"{before}{after} 본다"
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("기둥 3.5m, 보 -12 kN/m", [("3.5", "m"), ("-12", "kN/m")]),
+        ("탄성계수 2.05×10^8 kN/㎡", [("205000000", "kN/㎡")]),
+        ("열팽창 1.2e-5/℃", [("0.000012", "/℃")]),
+        ("29,420 kN/m3", [("29420", "kN/m3")]),
+        ("절점 여섯 개", [("6", None)]),
+        ("slenderness of four hundred", [("400", None)]),
+        ("3분할, 2주절점, 3 members", [("3", None), ("2", None), ("3", None)]),
+    ],
+)
+def test_numbers_are_read(text: str, numbers: list[tuple[str, str | None]]) -> None:
+    assert [(Decimal(n), u) for n, u in numbers] == [(n.value, n.unit) for n in read(text).numbers]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1번부터 6번까지", [1, 2, 3, 4, 5, 6]), ("301–312, without 306", [301, 302, 303, 304, 305, 307, 308, 309, 310, 311, 312]),
+        ("1~20번 5씩", [1, 6, 11, 16]), ("101, 102, 105번과 110번", [101, 102, 105, 110]), ("홀수 1~9", [1, 3, 5, 7, 9]), ("31~36번, 33번은 빼고", [31, 32, 34, 35, 36]),
+    ],
+)  # fmt: skip
+def test_runs_are_read(text: str, meant: list[int]) -> None:
+    reading = read(text)
+    assert any(values == meant for run in reading.runs for values, _, _ in expansions(reading, run))
+
+
+@pytest.mark.parametrize(
+    ("unit", "dimension", "factor"),
+    [("kgf/cm3", "force/length3", "9806.65"), ("MPa", "force/length2", "1000"), ("tonf·m", "moment", "9.80665"), ("mm4", "length4", "1E-12"), ("주", "day", "7")],
+)
+def test_units(unit: str, dimension: str, factor: str) -> None:
+    assert factor_to(unit, dimension) == Decimal(factor)
+
+
+def test_lists_are_written_as_they_are_read() -> None:
+    """Whatever way a list of numbers is written, it is read back as that list."""
+    for seed in range(400):
+        rng = random.Random(seed)
+        start = rng.randint(1, 900)
+        numbers = sorted(rng.sample(range(start, start + 12), rng.randint(2, 8)))
+        for lang, tag in (("ko", "번"), ("en", "")):
+            text = forms.run(numbers, lang, rng, tag)
+            reading = read(f"요소 {text} 확인" if lang == "ko" else f"elements {text} please")
+            found = [values for run in reading.runs for values, _, _ in expansions(reading, run)]
+            assert numbers in found, text
+
+
+def _cases(catalogue: Catalogue, count: int) -> list[Any]:
+    maker = Maker(catalogue, Bank())
+    tools = [t for t in catalogue.tools.values() if t.method in ("POST", "PUT") and t.endpoint.is_table]
+    out = []
+    for index in range(count):
+        rng = random.Random(f"cases/{index}")
+        case = maker.case(rng.choice(tools), rng.choice(("ko", "en")), rng, turn=index, held_out=None)
+        if case is not None:
+            out.append((case, maker.lexicon(case.tool.endpoint)))
+    return out
+
+
+def test_a_changed_value_is_caught(catalogue: Catalogue) -> None:
+    """Change one number of a grounded call: the checker, which sees only text and call, must refuse it."""
+    tried = caught = 0
+    for case, lexicon in _cases(catalogue, 250):
+        assert not check(case.text, case.tool, case.arguments, lexicon)
+        leaves = [x for x in call_leaves(case.tool, case.arguments) if x.kind == "number" and isinstance(x.value, (int, float)) and x.value]
+        if not leaves:
+            continue
+        leaf = random.Random(case.text).choice(leaves)
+        changed = copy.deepcopy(case.arguments)
+        node = changed
+        for part in leaf.place[:-1]:
+            node = node[part]
+        node[leaf.place[-1]] = leaf.value * 3 + 7919
+        tried += 1
+        caught += bool(check(case.text, case.tool, changed, lexicon))
+    assert tried > 100
+    assert caught == tried
+
+
+def test_an_unsaid_name_is_caught(catalogue: Catalogue) -> None:
+    tool = catalogue.tool("db/CNLD", "POST")
+    call = {"Assign": {"12": {"ITEMS": [{"LCNAME": "WX", "FZ": -5}]}}}
+    lexicon = lexicon_of(tool.endpoint)
+    assert not check("12번 절점에 WX로 아래 5 kN", tool, call, lexicon)
+    assert check("12번 절점에 WY로 아래 5 kN", tool, call, lexicon)
+    assert check("12번 절점에 WX로 위로 5 kN", tool, call, lexicon), "the sign is not said"
+
+
+def test_harvest_makes_slots_and_loops(catalogue: Catalogue) -> None:
+    tool = catalogue.tool("db/NODE", "POST")
+    text = "절점 추가 (mm)\n번호\tX\tY\tZ\n11\t0\t0\t3500\n12\t6000\t0\t3500\n13\t6000\t4500\t3500"
+    call = {"Assign": {"11": {"X": 0, "Y": 0, "Z": 3.5}, "12": {"X": 6, "Y": 0, "Z": 3.5}, "13": {"X": 6, "Y": 4.5, "Z": 3.5}}}
+    lexicon = lexicon_of(tool.endpoint)
+    made = harvest(text, "ko", tool, call, lexicon)
+    assert made.shape == "rows" and not made.unsaid
+    assert "{% for row in rows %}{{ row.key }}\t{{ row.X }}\t{{ row.Y }}\t{{ row.Z }}" in made.text
+    template = Template("t", "ko", "POST", made.text, made.call, made.slots)
+    lengths = set()
+    for seed in range(20):
+        drawn = refill.draw(template, tool.endpoint, lexicon, random.Random(seed))
+        arguments, (words, _) = refill.fill(made.call, drawn), refill.words(template, drawn, random.Random(seed))
+        assert not check(words, tool, arguments, lexicon)
+        lengths.add(len(arguments["Assign"]))
+    assert len(lengths) > 2
+
+
+def test_templates_give_back_their_authors_calls(catalogue: Catalogue) -> None:
+    """For every request of the bank: the template filled with the author's values is the author's call, and its text is the author's text."""
+    checked = 0
+    for endpoint in list(catalogue)[::9]:
+        path = TEMPLATES / endpoint.uri / "requests.jsonl"
+        lexicon = lexicon_of(endpoint)
+        for line in path.read_text("utf-8").splitlines() if path.exists() else ():
+            row = json.loads(line)
+            arguments = {**({"ids": row["ids"]} if "ids" in row else {}), **row.get("body", {})}
+            tool = catalogue.tool(endpoint.uri, row["method"])
+            made = harvest(row["user"], row["lang"], tool, arguments, lexicon)
+            template = Template("t", row["lang"], made.method, made.text, made.call, made.slots)
+            assert not missing_names(template)
+            drawn = refill.draw(template, endpoint, lexicon, random.Random(0), keep=True)
+            assert refill.fill(made.call, drawn) == without_unsaid_defaults(row["user"], tool, arguments, lexicon), row["user"]
+            checked += 1
+    assert checked > 500
+
+
+def test_template_folders_are_clean(catalogue: Catalogue) -> None:
+    """Lint finds nothing, and the harvested files are those of the requests."""
+    validation = Validation()
+    for endpoint in list(catalogue)[3::40]:
+        found = lint(endpoint, catalogue, TEMPLATES, validation, refills=1)
+        assert not found.findings, str(found.findings[0])
+
+
+def test_phrases_stand_alone() -> None:
+    hay = Haystack("Node 12 is not pinned, 수직 만 구속")
+    assert list(hay.find("pin")) == []
+    assert list(hay.find("수직만")) != []
