@@ -154,7 +154,7 @@ def load_share(item: Record, start: float, end: float) -> Record | None:
     if not kept:
         return None
     padded = [*kept, *[(0.0, 0.0)] * 4][:4]
-    return {**item, "D": [round(d, 12) for d, _ in padded], "P": [round(p, 12) for _, p in padded]}
+    return {**item, "D": [round(d, 12) for d, _ in padded], "P": [round(p, 9) for _, p in padded]}
 
 
 def _clipped(pairs: list[tuple[float, float]], start: float, end: float) -> list[tuple[float, float]]:

@@ -34,7 +34,7 @@ class Model:
 
         `strict` (for generated data) holds the call against the whole catalogue, and a reference that leads nowhere
         or a PUT on an absent record is an error; without it the answer is a live server's. Never raises for bad
-        arguments; neither keeps nor changes them.
+        arguments (JSON nested no deeper than 200 levels); neither keeps nor changes them.
         """
         endpoint = tool.endpoint
         if endpoint.is_table:
@@ -57,6 +57,8 @@ class Model:
             return documents.answer(self.document, self.rules, tool, arguments, strict)
         if not self.document.opened and family != "config":
             return failure(NOT_OPENED)
+        if tool.method == "POST" and not self.rules.of(tool.endpoint).has_argument(arguments):
+            return failure(WRONG_FIELD)
         match family:
             case "ope":
                 return operations.answer(self.document, self.rules, tool, arguments, strict)

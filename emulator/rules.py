@@ -47,6 +47,13 @@ class EndpointRules:
         note = items.get("properties", {}).get("ID", {}).get(ANNOTATION, {})
         return bool(note.get("kind") == "item_id")
 
+    def has_argument(self, body: Any) -> bool:
+        """True when the body's `Argument` brings what it must; an absent one counts as empty."""
+        schema = self.endpoint.schema.get("properties", {}).get("Argument", {})
+        argument = body.get("Argument") if isinstance(body, dict) else None
+        asked = schema.get("required", ())
+        return not asked or (isinstance(argument, dict) and all(name in argument for name in asked))
+
     def accepts(self, record: Any, method: str) -> bool:
         """Live server's judgement of one record or body."""
         asks = method != "PUT"

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
+import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from gennx.emulator.model import Model
 from gennx.emulator.replies import Reply, failure
@@ -28,7 +30,6 @@ DEEPEST_BODY = 200
 PREFIX = "/gen"
 NO_KEY = "invalid MAPI-Key"
 SLOW = ("/doc/anal", "/ope/automesh", "/ope/divideelem", "/post/", "/view/capture")
-METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE"]
 
 
 class Program:
@@ -56,32 +57,45 @@ class Program:
                 return failure("Unknown Error")
 
 
-def build(model: Model, key: str | None = None, strict: bool = False) -> ASGIApp:
-    """The ASGI application for a model."""
-    program = Program(model, key, strict)
+class App:
+    """The ASGI application: any method and path, JSON answers; anything but HTTP is closed."""
 
-    async def handle(request: Request) -> Response:
-        return sent(await _reply(program, request))
-
-    app = Starlette(routes=[Route("/{path:path}", handle, methods=METHODS)])
-    app.state.program = program
-    return OnlyHttp(app)
-
-
-class OnlyHttp:
-    """Passes HTTP on and closes anything else; catches clients that leave in mid-request."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, program: Program) -> None:
+        self.program = program
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003})
+        if scope["type"] != "http":
             return
         try:
-            await self.app(scope, receive, send)
+            reply = await _reply(self.program, Request(scope, receive))
+            await sent(reply)(scope, receive, send)
         except ClientDisconnect:
-            return
+            return  # the client left in mid-request; there is nobody to answer
+
+
+def build(model: Model, key: str | None = None, strict: bool = False) -> App:
+    """The application for a model."""
+    return App(Program(model, key, strict))
+
+
+@contextmanager
+def running(model: Model, key: str | None = None, strict: bool = False) -> Iterator[str]:
+    """Serve a model from a thread on a free local port; gives the base address for clients, `http://.../gen`."""
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(build(model, key, strict), port=0, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}{PREFIX}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 def sent(reply: Reply) -> Response:
