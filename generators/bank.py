@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -196,6 +196,19 @@ class Bank:
     def forget(self, endpoint: Endpoint) -> None:
         """Drop an endpoint's templates from memory."""
         self._kept.pop(endpoint.uri, None)
+
+
+def check_folder(root: Path, endpoints: Iterable[Endpoint]) -> int:
+    """Read and compile every template of a user's folder before anything is made; how many there are. Raises TemplateProblem."""
+    count = 0
+    for endpoint in endpoints:
+        for lang in LANGUAGES:
+            for template in read_templates(root / folder_of(endpoint.uri) / f"{lang}.jinja", lang):
+                unknown = missing_names(template)
+                if unknown:
+                    raise TemplateProblem(f"{template.place}: nothing supplies {', '.join(sorted(unknown))}; name a slot behind ::")
+                count += 1
+    return count
 
 
 def missing_names(template: Template) -> set[str]:

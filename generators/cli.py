@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from gennx.generators.bank import TemplateProblem
+from gennx.generators.bank import TemplateProblem, check_folder
 from gennx.generators.lexicon import WordsProblem
 from gennx.generators.settings import KINDS, BadSettings, Settings
 from gennx.generators.writing import OutputProblem, check_output, run
@@ -273,6 +273,8 @@ def generate(settings: Settings, asked: dict[str, Any]) -> None:
         click.echo(f"would make {total:,} dialogues over {len(endpoints)} endpoints and {tools} tools in {out}")
         return
     check_output(out, asked["overwrite"])
+    if settings.templates:
+        check_folder(Path(settings.templates), catalogue)
     started = time.perf_counter()
     try:
         written = run(

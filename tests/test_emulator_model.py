@@ -189,11 +189,15 @@ def test_a_put_needs_its_record_in_strict_mode_alone() -> None:
 
 
 def test_a_change_of_unit_carries_the_model_over(column: Model) -> None:
+    column.put_records("db/NSPR", {"2": {"ITEMS": [{"TYPE": "LINEAR", "SDR": [5, 5, 5, 3, 3, 3]}]}})
+    column.put_records("db/BMLD", {"1": {"ITEMS": [_uniform(-10)]}})
     before = column.snapshot()
     call(column, "PUT", "db/UNIT", {"Assign": {"1": {"DIST": "MM", "FORCE": "N"}}})
     assert column.table("db/NODE")["2"]["Z"] == 3200
     assert column.table("db/SECT")["1"]["SECT_BEFORE"]["SECT_I"]["vSIZE"] == [600, 600]
     assert column.table("db/UNIT")["1"]["TEMPER"] == "C"  # what a PUT leaves out stays
+    assert column.table("db/NSPR")["2"]["ITEMS"][0]["SDR"] == [5, 5, 5, 3e6, 3e6, 3e6]  # kN/m is N/mm, kN m is not
+    assert column.table("db/BMLD")["1"]["ITEMS"][0]["P"][:2] == [-10, -10]
     call(column, "PUT", "db/UNIT", {"Assign": {"1": {"DIST": "M", "FORCE": "KN"}}})
     assert diff(before, column) == []
 
