@@ -46,6 +46,12 @@ def powers(dim: str) -> tuple[int, int]:
     return total[0], total[1]
 
 
+# Lists whose later terms belong to rotations: their `dim` is that of the first, a translation
+SIX_TERMS = ("SDR", "Cr")  # three translations, three rotations
+TRIANGLES = ("SPRING", "MASS", "DAMPING")  # upper triangle of a 6 x 6 matrix, row by row
+ROTATIONS = [(i > 2) + (j > 2) for i in range(6) for j in range(i, 6)]  # of the 21 terms: lengths that they hold more
+
+
 class Change:
     """From one unit row to another: how much larger a number becomes."""
 
@@ -62,35 +68,48 @@ class Change:
 
     def record(self, schema: Schema, record: Any) -> Any:
         """A copy of a record with every dimensioned number in the new unit."""
-        return _scaled(schema, record, self, {})
+        return self._scaled(schema, record)
+
+    def _scaled(self, schema: Schema, value: Any) -> Any:
+        if isinstance(value, dict):
+            properties = schema.get("properties", {})
+            return {
+                k: self._field(k, properties[k], v, value) if isinstance(properties.get(k), dict) else v
+                for k, v in value.items()
+            }
+        if isinstance(value, list):
+            items = schema.get("items")
+            items = items if isinstance(items, dict) else {}
+            if "dim" not in items.get(ANNOTATION, {}):
+                items = {**items, ANNOTATION: {"dim": schema.get(ANNOTATION, {}).get("dim")}}
+            return [self._scaled(items, v) for v in value]
+        dim = schema.get(ANNOTATION, {}).get("dim")
+        return self._number(value, self.factor(dim)) if dim else value
+
+    def _field(self, name: str, schema: Schema, value: Any, owner: Mapping[str, Any]) -> Any:
+        """One field of an object, with the few that their annotation does not describe."""
+        dim = schema.get(ANNOTATION, {}).get("dim")
+        if name == "P" and owner.get("TYPE") in BEAM_LOADS and "DIRECTION" in owner:
+            return self._scaled({**schema, ANNOTATION: {"dim": BEAM_LOADS[owner["TYPE"]]}}, value)
+        if name == "VALUES" and isinstance(value, list) and len(value) == 6:  # db/SDSP: the last three are angles
+            return self._scaled(schema, value[:3]) + value[3:]
+        if dim and isinstance(value, list) and (lengths := _more_lengths(name, len(value))):
+            factors = [self.factor(dim) * self.length**more for more in lengths]
+            return [self._number(v, f) for v, f in zip(value, factors, strict=True)]
+        return self._scaled(schema, value)
+
+    @staticmethod
+    def _number(value: Any, factor: float) -> Any:
+        if factor == 1.0 or isinstance(value, bool) or not isinstance(value, (int, float)):
+            return value
+        return tidy(value * factor)
 
 
-def _scaled(schema: Schema, value: Any, change: Change, parent: Mapping[str, Any]) -> Any:
-    if isinstance(value, dict):
-        properties = schema.get("properties", {})
-        return {
-            k: _scaled(_beam_load(k, properties[k], value), v, change, value)
-            if isinstance(properties.get(k), dict)
-            else v
-            for k, v in value.items()
-        }
-    dim = schema.get(ANNOTATION, {}).get("dim")
-    if isinstance(value, list):
-        items = schema.get("items")
-        items = items if isinstance(items, dict) else {}
-        if dim and "dim" not in items.get(ANNOTATION, {}):
-            items = {**items, ANNOTATION: {"dim": dim}}
-        return [_scaled(items, v, change, parent) for v in value]
-    if dim is None or isinstance(value, bool) or not isinstance(value, (int, float)):
-        return value
-    factor = change.factor(dim)
-    return value if factor == 1.0 else tidy(value * factor)
-
-
-def _beam_load(name: str, schema: Schema, item: Mapping[str, Any]) -> Schema:
-    if name == "P" and "DIRECTION" in item and item.get("TYPE") in BEAM_LOADS:
-        return {**schema, ANNOTATION: {"dim": BEAM_LOADS[item["TYPE"]]}}
-    return schema
+def _more_lengths(name: str, count: int) -> list[int]:
+    """Powers of length that each term of a list has above its first, [] for a plain list."""
+    if name in SIX_TERMS and count == 6:
+        return [0, 0, 0, 2, 2, 2]
+    return ROTATIONS if name in TRIANGLES and count == 21 else []
 
 
 def tidy(number: float) -> float:

@@ -181,3 +181,17 @@ def test_stress_in_short_form(command: list[str], wanted: str) -> None:
     done = subprocess.run([sys.executable, script, *command], capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0 and wanted in done.stdout, done.stdout + done.stderr
     assert time.perf_counter() - started < 60
+
+
+def test_documentation_holds() -> None:
+    """The example of docs/EMULATOR.md runs, and its list of options is that of the command."""
+    import re
+
+    text = (ROOT / "docs" / "EMULATOR.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 1
+    exec(compile(blocks[0], "docs/EMULATOR.md", "exec"), {})
+    usage = re.search(r"`gennx-emulator serve (\[.*\])`", text)
+    assert usage is not None
+    options = {o for p in main.commands["serve"].params for o in p.opts}
+    assert set(re.findall(r"--\w+", usage[1])) == options
