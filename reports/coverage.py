@@ -114,7 +114,11 @@ def collect(folder: Path) -> dict[str, Covered]:
                 covered.methods[tool.method] += 1
                 arguments = orjson.loads(call["function"]["arguments"])
                 if tool.method in ("POST", "PUT"):
-                    bodies = arguments.get("Assign", {}).values() if tool.endpoint.is_table else [{k: v for k, v in arguments.items() if k != "ids"}]
+                    bodies = (
+                        arguments.get("Assign", {}).values()
+                        if tool.endpoint.is_table
+                        else [{k: v for k, v in arguments.items() if k != "ids"}]
+                    )
                     for body in bodies:
                         _walk(body, tool.endpoint.schema, "", covered)
         touched.add(meta["endpoint"])

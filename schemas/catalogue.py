@@ -340,7 +340,5 @@ def _no_demands(schema: Schema) -> Schema:
         pairs = [{"allOf": [a, b]} for i, a in enumerate(options) for b in options[i + 1 :]]
         out["not"] = {"anyOf": [*pairs, *([schema["not"]] if "not" in schema else [])]}
     if "properties" in schema:
-        out["properties"] = {
-            k: _no_demands(v) if isinstance(v, dict) else v for k, v in schema["properties"].items()
-        }
+        out["properties"] = {k: _no_demands(v) if isinstance(v, dict) else v for k, v in schema["properties"].items()}
     return out

@@ -86,7 +86,9 @@ def shorten(schema: Schema, dropped: frozenset[str], required: bool = True, path
     if len(schema.get("enum", ())) and len(schema["enum"]) <= MANY_CODES:
         out["enum"] = schema["enum"]
     properties = {
-        key: inner for key, inner in schema.get("properties", {}).items() if (f"{path}.{key}" if path else key) not in dropped
+        key: inner
+        for key, inner in schema.get("properties", {}).items()
+        if (f"{path}.{key}" if path else key) not in dropped
     }
     if properties:
         out["properties"] = {

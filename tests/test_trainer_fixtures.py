@@ -86,7 +86,7 @@ def call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def small_rows(count: int, seed: int = 7) -> list[dict[str, Any]]:
-    """Short dialogues as gennx-gen writes them: one call, its answer, closing words; every fourth calls twice at once."""
+    """Short dialogues as gennx-gen writes them: one call, its answer, closing words; each fourth calls twice."""
     chance, rows = random.Random(seed), []
     for number in range(count):
         node, x = chance.randint(1, 999), chance.randint(0, 99)
