@@ -53,7 +53,7 @@ def analyse(document: Document, argument: Any) -> Reply:
     except Unstable:
         return Reply(200, {"message": FAILED})
     except ImportError:
-        raise RuntimeError("analysis needs PyNiteFEA: pip install 'gennx[emulator]'") from None
+        raise RuntimeError("analysis needs PyNiteFEA: pip install PyNiteFEA") from None
     except (Unsupported, ArithmeticError, LookupError, TypeError, ValueError) as reason:
         document.results = Results(unit, None, f"{type(reason).__name__}: {reason}")
     return complete()

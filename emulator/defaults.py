@@ -25,6 +25,7 @@ class Bar:
     test: Test
     when_true: tuple[Path, ...]
     when_false: tuple[Path, ...]
+    asks: tuple[str, ...] = ()  # fields whose mere presence makes the condition hold
 
 
 @dataclass
@@ -53,7 +54,12 @@ class Filler:
 
     def _prune(self, record: dict[str, Any], added: Added) -> None:
         for bar in self.bars:
-            for path in bar.when_true if bar.test(record) else bar.when_false:
+            holds = bar.test(record)
+            if holds and any(p[0] in record and (id(record), p[0]) not in added for p in bar.when_true):
+                for name in bar.asks:  # a default must not bar what the request says
+                    _drop(record, (name,), added)
+                holds = bar.test(record)
+            for path in bar.when_true if holds else bar.when_false:
                 _drop(record, path, added)
         for name, filler in self.below.items():
             for item in _objects(record.get(name)):
@@ -106,7 +112,7 @@ def _bars(schema: Schema) -> Iterator[Bar]:
             true = tuple(_barred(rule.get("then", {}), schema))
             false = tuple(_barred(rule.get("else", {}), schema))
             if true or false:
-                yield Bar(compile_test(rule["if"]), true, false)
+                yield Bar(compile_test(rule["if"]), true, false, tuple(rule["if"].get("required", ())))
         elif "not" in rule:
             names = tuple((n,) for n in schema.get("properties", {}) if f"'{n}'" in str(rule["not"]))
             yield Bar(compile_test(rule["not"]), names, ())

@@ -16,7 +16,7 @@ from gennx.emulator.references import Mention, Target, key_mention, mentions, ra
 from gennx.emulator.result_tables import is_result, lists_nodes
 from gennx.emulator.rules import Rules
 from gennx.emulator.values import field_at
-from gennx.schemas import Tool
+from gennx.schemas import Endpoint, Tool
 
 ELEM, NODE = Target("db/ELEM"), Target("db/NODE")
 OUTLINED = ("ope/AUTOMESH", "ope/DIVIDEELEM", "ope/LINEBMLD", "ope/SSPS")  # these choose their own elements
@@ -30,15 +30,7 @@ def ensure(document: Document, rules: Rules, tool: Tool, arguments: dict[str, An
     maker = Maker(document, rules, [])
     endpoint, own = tool.endpoint, rules.of(tool.endpoint)
     if endpoint.is_table:
-        for key, record in (arguments.get("Assign") or {}).items():
-            if own.key_owner is not None:
-                mention = key_mention(own.key_owner, key)
-                kind = mention.hint or _element_kind(endpoint.uri, record)
-                maker.satisfy([Mention(mention.target, mention.value, mention.pointer, kind)])
-            brought = arguments["Assign"]
-            maker.satisfy(
-                [m for m in mentions(own.spot, record) if m.target.table != endpoint.uri or not m.among(brought)]
-            )
+        _records(maker, endpoint, arguments.get("Assign") or {})
         return maker.made
     special = OPERATIONS.get(endpoint.uri)
     if endpoint.uri not in OUTLINED:
@@ -47,6 +39,21 @@ def ensure(document: Document, rules: Rules, tool: Tool, arguments: dict[str, An
         special(maker, arguments)
     maker.satisfy(mentions(own.spot, arguments))
     return maker.made
+
+
+def _records(maker: Maker, endpoint: Endpoint, brought: dict[str, Any]) -> None:
+    """What the records of a call refer to, by key and by field, other than each other."""
+    own = maker.rules.of(endpoint)
+    maker.reserved = frozenset((endpoint.uri, key) for key in brought)
+    for key, record in brought.items():
+        if own.key_owner is not None:
+            mention = key_mention(own.key_owner, key)
+            kind = mention.hint or _element_kind(endpoint.uri, record)
+            maker.satisfy([Mention(mention.target, mention.value, mention.pointer, kind)])
+        for mention in mentions(own.spot, record):
+            itself = mention.target.table == endpoint.uri
+            if not itself or not (endpoint.single or mention.among(brought)):
+                maker.satisfy([mention])
 
 
 def _element_kind(uri: str, record: Any) -> str:

@@ -41,6 +41,7 @@ class Maker:
     rules: Rules
     made: list[Made]
     depth: int = 0
+    reserved: frozenset[Made] = frozenset()  # records that the call itself brings
 
     def satisfy(self, wanted: list[Mention]) -> None:
         """Create what is referred to and absent, with all that it needs itself."""
@@ -54,7 +55,7 @@ class Maker:
         own = self.rules.at(table)
         if own is None or not own.endpoint.is_table or self.depth > DEEPEST:
             return
-        key = str(mention.value) if not path else "1" if own.endpoint.single else str(self.document.next_key(table))
+        key = str(mention.value) if not path else "1" if own.endpoint.single else self._free_key(table)
         if own.endpoint.single and path:
             self.update_single(table, placed(path, mention.value))
             return
@@ -65,6 +66,13 @@ class Maker:
             record = merge(record, placed(path, mention.value))
         self.add(table, key, record)
         self.depth -= 1
+
+    def _free_key(self, table: str) -> str:
+        """The next number of a table that the call does not bring either."""
+        number = self.document.next_key(table)
+        while (table, str(number)) in self.reserved:
+            number += 1
+        return str(number)
 
     def add(self, table: str, key: str, record: Record) -> None:
         """Store a record after what it refers to; references of its own that lead nowhere are led to what exists."""
