@@ -72,8 +72,8 @@ def score(variable: Variable, span: Evidence, hay: Haystack, lexicon: Lexicon) -
             and leaf.note.get("kind") not in ("story_id", "day", "stage_id")
         ):
             total -= 3
-        if number.word:
-            total -= 0.5
+        if number.word and number.unit is None:  # 하나, two sides: a count, or no value at all
+            total -= 5 if number.value == 1 else 0.5 if leaf.note.get("kind") == "count" else 2.5
         if number.glued and (number.end - number.start == 1 or not GLUED_OK.search(before)):
             total -= 4
     total += _named(leaf, before, after, lexicon)

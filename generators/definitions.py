@@ -102,25 +102,42 @@ class Definitions:
         return self._lookalikes[tool.name]
 
     def offer(
-        self, tool: Tool, arguments: dict[str, Any], count: int, budget: int, rng: random.Random
+        self,
+        calls: Sequence[tuple[Tool, dict[str, Any]]],
+        count: int,
+        budget: int,
+        rng: random.Random,
+        without: frozenset[str] = frozenset(),
     ) -> tuple[str, int, list[str]]:
-        """(JSON list of the right tool and `count` look-alikes, their tokens together, names in order).
+        """(JSON list of the tools that the calls use and `count` look-alikes, their tokens together, names in order).
 
-        Half of the look-alikes are close, half random. They are shortened, and fewer are offered, when the budget is short; the right tool always stands.
+        Half of the look-alikes are close, half random. They are shortened, and fewer are offered, when the budget is short; the right tools always stand. Tools
+        named in `without` are never offered.
         """
-        by_variant = rng.random() < 0.5
-        right, total = self.for_call(tool, arguments, min(RIGHT_TOKENS, max(200, budget // 30 * 30)), by_variant)
-        if total > budget:  # a long call leaves no room for every field it uses
-            right, total = self.shown(tool, max(120, budget // 30 * 30))
-        chosen = [(tool.named(self.style), right)]
-        seen = {tool.name}
-        for other in self.others(tool, count, rng):
-            if len(chosen) > count:
+        right: dict[str, tuple[Tool, dict[str, Any]]] = {}
+        for tool, arguments in calls:
+            if tool.name not in without:
+                right.setdefault(tool.name, (tool, arguments))
+        chosen: list[tuple[str, str]] = []
+        total = 0
+        left = len(right)
+        for tool, arguments in right.values():
+            room = max(90, (budget - total) // max(1, left))
+            made, size = self.for_call(tool, arguments, min(RIGHT_TOKENS, room // 30 * 30), rng.random() < 0.5)
+            if size > room:  # a long call leaves no room for every field it uses
+                made, size = self.shown(tool, max(90, room // 30 * 30))
+            chosen.append((tool.named(self.style), made))
+            total += size
+            left -= 1
+        seen = set(right) | set(without)
+        wanted = len(chosen) + count
+        for other in self.others(calls[0][0], count, rng):
+            if len(chosen) >= wanted:
                 break
             if other.name in seen:
                 continue
-            left = (budget - total) // max(1, count + 1 - len(chosen))
-            made, size = self.shown(other, LOOKALIKE_TOKENS if left >= LOOKALIKE_TOKENS else 150 if left >= 150 else 90)
+            room = (budget - total) // max(1, wanted - len(chosen))
+            made, size = self.shown(other, LOOKALIKE_TOKENS if room >= LOOKALIKE_TOKENS else 150 if room >= 150 else 90)
             if total + size > budget:
                 continue
             seen.add(other.name)

@@ -58,7 +58,7 @@ def bare(value: Decimal, spec: dict[str, Any], rng: random.Random) -> str:
         power = len(digits.digits) - 1 + int(digits.exponent)
         head = plain(value.scaleb(-power))
         return rng.choice((f"{head}e{power}", f"{head}E{power}", f"{head}x10^{power}", f"{head}×10^{power}"))
-    if spec.get("comma") and size >= 1000 or size >= 10000 and rng.random() < 0.25:
+    if spec.get("comma") and size >= 1000 or size >= 10000 and not spec.get("row") and rng.random() < 0.25:
         return comma(text)
     return text
 

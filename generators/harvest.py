@@ -138,6 +138,11 @@ def _spans(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> list[Evidence]:
     return whole or found
 
 
+_EXCLUSION_WORDS = re.compile(
+    r"번|호|까지|절점|요소|부재|단|중|에서|만|은|는|이|가|을|를|도|빼고|제외하고|제외한|제외|말고|빼|남기고|두고|간격|씩|으로|그리고|하고|랑|과|와|및|"
+    r"except|excluding|for|without|but|not|skip(?:ping)?|leave|leaving|out|omit(?:ting)?|minus|and|nodes?|elements?|members?|by|in|steps?|of|every|the|step",
+    re.I,
+)
 _COUNTED = re.compile(
     r"\s?(?:개|곳|군데|칸|줄|본|개소|절점|요소|부재|층|점|장|대|조|벌|명|쌍|nodes|elements|members|beams|columns|joints|points|of them|supports|records|rows|plates)|"
     r"\s?(?:다|모두|전부)(?![가-힣])", re.I
@@ -163,7 +168,8 @@ def _unfit(span: Evidence, hay: Haystack) -> bool:
     if span.how == "sequence":
         return len({hay.text[a.end : b.start].strip() for a, b in zip(span.detail, span.detail[1:], strict=False)}) > 1
     if span.how == "run":
-        return bool(span.end - span.detail[0].end > 30)
+        between = _EXCLUSION_WORDS.sub("", hay.text[span.detail[0].end : span.end])
+        return len(re.findall(r"[A-Za-z가-힣]", between)) > 2
     return bool(span.how == "number" and span.detail[0].word and span.detail[0].value % 1 != 0)
 
 

@@ -19,7 +19,7 @@ from gennx.schemas.catalogue import ANNOTATION, Endpoint, Schema
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 LANGUAGES = ("ko", "en")
-WORD_KEYS = frozenset({"aliases", "says", "follows"})
+WORD_KEYS = frozenset({"aliases", "says", "follows", "fixed"})
 
 
 class WordsProblem(Exception):
@@ -56,6 +56,8 @@ class Lexicon:
     aliases: dict[str, list[str]]
     follows: list[dict[str, Any]]
     names: dict[str, list[Phrase]] = field(default_factory=dict)
+    fixed: set[str] = field(default_factory=set)
+    """Fields whose values stay as the author wrote them."""
     _longer: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
 
     def phrases(self, leaf: Leaf) -> Iterator[Phrase]:
@@ -141,6 +143,7 @@ def lexicon_of(endpoint: Endpoint, roots: tuple[Path, ...] = (TEMPLATES,)) -> Le
     says: dict[str, list[Phrase]] = {}
     aliases: dict[str, list[str]] = {}
     follows: list[dict[str, Any]] = []
+    fixed: set[str] = set()
     names: dict[str, list[Phrase]] = {}
     for path, schema in fields_of(endpoint.schema):
         note = schema.get(ANNOTATION, {})
@@ -158,7 +161,8 @@ def lexicon_of(endpoint: Endpoint, roots: tuple[Path, ...] = (TEMPLATES,)) -> Le
         for name, by_lang in data.get("aliases", {}).items():
             aliases.setdefault(name, []).extend(t for texts in by_lang.values() for t in texts)
         follows += data.get("follows", [])
-    return Lexicon(says, codes, kinds, aliases, follows, names)
+        fixed |= set(data.get("fixed", ()))
+    return Lexicon(says, codes, kinds, aliases, follows, names, fixed)
 
 
 def fields_of(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:

@@ -17,7 +17,7 @@ _EXPONENT = r"(?:\s?[x×X*]\s?10\s?(?:(?:\^|\*\*)\s?\(?[-−+]?\d{1,2}\)?|[-−]
 NUMBER = re.compile(
     rf"(?P<sign>(?<![\w)\].])[-−–+](?=\d|\.\d))?(?P<digits>{_DIGITS})(?P<exp>{_EXPONENT})?"
     rf"(?P<fraction>\s?/\s?\d+(?:\.\d+)?(?![\d.]|\s?/)(?!\s?(?:kN|m|℃)\b))?"
-    rf"(?P<space>\s?)(?P<unit>%|％|퍼센트|percent|프로|{UNIT_PATTERN})?"
+    rf"(?P<space> ?)(?P<unit>%|％|퍼센트|percent|프로|{UNIT_PATTERN})?"
 )
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 
@@ -129,7 +129,7 @@ def _digit_numbers(text: str) -> Iterator[Number]:
     for match in NUMBER.finditer(text):
         fraction = match["fraction"]
         value = _written_value(match)
-        if value is None:
+        if value is None and not fraction:
             continue
         start = match.start("sign") if match["sign"] else match.start("digits")
         end = match.end("fraction") if fraction else match.end("exp") if match["exp"] else match.end("digits")
@@ -138,7 +138,8 @@ def _digit_numbers(text: str) -> Iterator[Number]:
         if unit is not None and unit.startswith("x") and unit[1:2].isdigit():
             unit, tail = None, end
         glued = start > 0 and (text[start - 1].isalpha() and text[start - 1].isascii() or text[start - 1] in "_^")
-        yield Number(start, end, tail, value, unit, text[start:end], False, glued)
+        if value is not None:
+            yield Number(start, end, tail, value, unit, text[start:end], False, glued)
         if fraction:  # "1/4" may also be two numbers apart (3/5 as a list)
             pieces = list(re.finditer(r"\d+(?:\.\d+)?", text[start:end]))
             for piece in pieces:
@@ -349,4 +350,6 @@ def expansions(reading: Reading, run: Run) -> Iterator[tuple[list[int], str, int
             gone |= set(other.values)
             end = max(end, other.end + _said_after(text, other.end))
     if gone:
+        if "(" in text[run.end : end] and text[end : end + 1] == ")":
+            end += 1
         yield [v for v in run.values if v not in gone], "except", end

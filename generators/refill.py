@@ -43,10 +43,17 @@ class Drawn:
 
 class _Draw:
     def __init__(
-        self, template: Template, endpoint: Endpoint, lexicon: Lexicon, rng: random.Random, keep: bool, codes: bool
+        self,
+        template: Template,
+        endpoint: Endpoint,
+        lexicon: Lexicon,
+        rng: random.Random,
+        keep: bool,
+        codes: bool,
+        fixed_names: dict[str, str],
     ) -> None:
         self.template, self.endpoint, self.lexicon, self.rng = template, endpoint, lexicon, rng
-        self.keep, self.codes = keep, codes
+        self.keep, self.codes, self.fixed_names = keep, codes, fixed_names
         self.steering = steering_fields(endpoint) | {rule["field"] for rule in lexicon.follows}
         self.notes = {name: note_of(endpoint, spec["field"]) for name, spec in template.slots.items()}
         self.specs = {name: dict(spec) for name, spec in template.slots.items()}
@@ -161,6 +168,9 @@ class _Draw:
         memo = (table or kind, core)
         if memo in self.named:
             return self.named[memo] + suffix
+        if table in self.fixed_names and table not in {t for t, _ in self.named}:
+            self.named[memo] = self.fixed_names[table]
+            return self.named[memo] + suffix
         if kind in ("name_ref", "own_name", "result_case"):
             if kind == "result_case" and not suffix and core.endswith(")"):
                 new = core
@@ -234,7 +244,7 @@ class _Draw:
                 case "sequence" if self.numbered(name):
                     drawn.values[name] = [self._moved(name, v) for v in spec["eg"]]
                 case "sequence":
-                    drawn.values[name] = [self.quantity(name, v) for v in spec["eg"]]
+                    drawn.values[name] = self._sequence(name, spec["eg"])
                 case "text":
                     drawn.values[name] = self.name(name, spec["eg"])
                 case "phrase":
@@ -242,6 +252,12 @@ class _Draw:
         self._keep_order(drawn)
         self._rows(drawn)
         return drawn
+
+    def _sequence(self, name: str, eg: list[Any]) -> list[Any]:
+        """New values of neighbouring numbers; those that rose still rise."""
+        values = [self.quantity(name, v) for v in eg]
+        rose = all(b > a for a, b in zip(eg, eg[1:], strict=False))
+        return values if not rose or all(b > a for a, b in zip(values, values[1:], strict=False)) else list(eg)
 
     def _keep_order(self, drawn: Drawn) -> None:
         """Two quantities of one dimension that changed places (from above to) go back to the author's."""
@@ -545,10 +561,17 @@ def steering_fields(endpoint: Endpoint) -> frozenset[str]:
 
 
 def draw(
-    template: Template, endpoint: Endpoint, lexicon: Lexicon, rng: random.Random, keep: bool = False, codes: bool = True
+    template: Template,
+    endpoint: Endpoint,
+    lexicon: Lexicon,
+    rng: random.Random,
+    keep: bool = False,
+    codes: bool = True,
+    fixed_names: dict[str, str] | None = None,
 ) -> Drawn:
-    """New values for all slots; with `keep` the author's own, without `codes` the author's codes and words for them."""
-    return _Draw(template, endpoint, lexicon, rng, keep, codes).run()
+    """New values for all slots; with `keep` the author's own, without `codes` the author's codes and words for them; `fixed_names` gives the
+    name that the first reference to a table takes."""
+    return _Draw(template, endpoint, lexicon, rng, keep, codes, fixed_names or {}).run()
 
 
 # ---------------------------------------------------------------- the call
