@@ -283,15 +283,16 @@ def test_a_small_call_takes_under_100_microseconds(column: Model) -> None:
     tool = CATALOGUE.tool("db/BMLD", "PUT")
     arguments = {"Assign": {"1": {"ITEMS": [_uniform(-10, ID=1)]}}}
     column.put_records("db/BMLD", {"1": {"ITEMS": [_uniform(-1)]}})
-    best = min(_seconds(column, tool, arguments) for _ in range(5))
+    best = min(_seconds(column, tool, arguments) for _ in range(15))
     assert best < 100e-6
 
 
 def _seconds(model: Model, tool: Any, arguments: dict[str, Any], times: int = 200) -> float:
-    start = time.perf_counter()
+    """Processor time of one call, which neighbours on the machine do not lengthen much."""
+    start = time.process_time()
     for _ in range(times):
         assert not model.call(tool, arguments, strict=True).failed
-    return (time.perf_counter() - start) / times
+    return (time.process_time() - start) / times
 
 
 def test_import_is_light() -> None:
