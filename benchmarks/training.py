@@ -167,7 +167,9 @@ def run_ours(case: str, folder: Path, quick: bool, work: Path) -> dict[str, Any]
     trainer = build_trainer(folder, tokenizer, columns, None, settings, device, work, [watch])
     trainer.train()
     tokens = row_tokens(settings, full or 0)
-    estimate = estimate_memory(shape, settings, pick_dtype(settings.model.dtype, device), tokens, 1.0 if full else 0.2).mib
+    estimate = estimate_memory(
+        shape, settings, pick_dtype(settings.model.dtype, device), tokens, 1.0 if full else 0.2
+    ).mib
     return {
         "tokens_per_second": round(watch.speed),
         "peak_mib": round(peak_memory_mib(device)),
@@ -205,7 +207,8 @@ def run_original(case: str, folder: Path, quick: bool, work: Path) -> dict[str, 
     nf4 = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
                              bnb_4bit_compute_dtype=torch.bfloat16)  # fmt: skip
     model: Any = AutoModelForCausalLM.from_pretrained(
-        folder, quantization_config=nf4, device_map={"": 0 if cuda else "cpu"}, dtype=torch.bfloat16)
+        folder, quantization_config=nf4, device_map={"": 0 if cuda else "cpu"}, dtype=torch.bfloat16
+    )
     model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=True)
     model = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, lora_dropout=0.05, target_modules="all-linear",
                                              task_type="CAUSAL_LM"))  # fmt: skip
@@ -226,25 +229,36 @@ def run_original(case: str, folder: Path, quick: bool, work: Path) -> dict[str, 
     )  # fmt: skip
     Trainer(model, arguments, collate, Dataset.from_dict(columns), callbacks=[watch]).train()  # type: ignore[list-item]
     peak = torch.cuda.max_memory_allocated() / MIB if cuda else 0.0
-    return {"tokens_per_second": round(watch.speed), "peak_mib": round(peak), "losses_finite": all(x < 1e6 for x in watch.losses)}
+    return {
+        "tokens_per_second": round(watch.speed),
+        "peak_mib": round(peak),
+        "losses_finite": all(x < 1e6 for x in watch.losses),
+    }
 
 
 def check_packing(folder: Path) -> dict[str, Any]:
     """Losses of four dialogues packed in one row against the same dialogues alone, on this device."""
     import torch
+    from gennx.trainer import attention
     from transformers import AutoModelForCausalLM
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-    from gennx.trainer import attention
-
     cuda = torch.cuda.is_available()
-    config: dict[str, Any] = {"dtype": torch.bfloat16 if cuda else torch.float32, "device_map": {"": 0 if cuda else "cpu"}}
+    config: dict[str, Any] = {
+        "dtype": torch.bfloat16 if cuda else torch.float32,
+        "device_map": {"": 0 if cuda else "cpu"},
+    }
     rows = make_rows(4, 4096, None, 0.2)
-    packed = {"input_ids": sum(rows["input_ids"], []), "labels": sum(rows["labels"], []),
-              "seq_lengths": [len(row) for row in rows["input_ids"]]}  # fmt: skip
+    tokens = [token for row in rows["input_ids"] for token in row]
+    labels = [label for row in rows["labels"] for label in row]
+    packed = {"input_ids": tokens, "labels": labels, "seq_lengths": [len(row) for row in rows["input_ids"]]}
     batch = DataCollatorForLanguageModeling(pad_token_id=0, padding_free=True)([packed])
     model: Any = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=attention.register(), **config).eval()
-    place = {key: value.to(model.device) if hasattr(value, "to") else value for key, value in batch.items() if key != "labels"}
+    place = {
+        key: value.to(model.device) if hasattr(value, "to") else value
+        for key, value in batch.items()
+        if key != "labels"
+    }
     alone = [torch.tensor([row], device=model.device) for row in rows["input_ids"]]
     with torch.no_grad():
         together = model(**place).logits[0].float()
@@ -270,7 +284,9 @@ def run_apart(case: str, folder: Path, quick: bool) -> dict[str, Any]:
     """One case in a process of its own; a failure is recorded, not hidden."""
     command = [sys.executable, __file__, "--case", case, "--folder", str(folder), *(["--quick"] if quick else [])]
     start = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "HF_HUB_OFFLINE": "1"}
+    )
     lines = done.stdout.strip().splitlines()
     try:
         record: dict[str, Any] = json.loads(lines[-1]) if lines and done.returncode == 0 else {}
@@ -294,14 +310,20 @@ def verdicts(results: dict[str, dict[str, Any]]) -> list[tuple[str, str, bool | 
 
     ours, theirs = value("h100", "tokens_per_second"), value("original", "tokens_per_second")
     ratio = ours / theirs if ours and theirs else None
-    short, long, steps = value("rtx3060-2048", "peak_mib"), value("rtx3060-4096", "peak_mib"), value("rtx3060-capped", "steps")
+    short, long, steps = (
+        value("rtx3060-2048", "peak_mib"),
+        value("rtx3060-4096", "peak_mib"),
+        value("rtx3060-capped", "steps"),
+    )
     checked, plain = value("nf4-b8-checkpointing", "tokens_per_second"), value("nf4-b8", "tokens_per_second")
     rows = [
         judged("h100 preset / original recipe, at least 15 times", ratio, ratio is not None and ratio >= 15),
         judged("rtx3060-6gb at 2,048 tokens, at most 2,700 MiB", short, short is not None and short <= 2700),
         judged("rtx3060-6gb at 4,096 tokens, at most 3,400 MiB", long, long is not None and long <= 3400),
         judged("rtx3060-6gb, steps under a 6 GiB cap, 100", steps, steps is not None and steps >= 100),
-        judged("4-bit, batch 8, checkpointing, above 15,827 tokens/s", checked, checked is not None and checked > 15827),
+        judged(
+            "4-bit, batch 8, checkpointing, above 15,827 tokens/s", checked, checked is not None and checked > 15827
+        ),
         judged("4-bit, batch 8, no checkpointing, above 21,818 tokens/s", plain, plain is not None and plain > 21818),
     ]
     for case, record in results.items():
@@ -321,7 +343,9 @@ def print_table(results: dict[str, dict[str, Any]]) -> None:
             print(f"{case:24}  packed against alone: {record}")
         else:
             estimate = f"{record['estimate_mib']:,}" if "estimate_mib" in record else ""
-            print(f"{case:24}{record['tokens_per_second']:>10,}{record['peak_mib']:>10,}{estimate:>10}{record['seconds']:>9}")
+            print(
+                f"{case:24}{record['tokens_per_second']:>10,}{record['peak_mib']:>10,}{estimate:>10}{record['seconds']:>9}"
+            )
     print()
 
 
@@ -338,7 +362,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the results there")
     parser.add_argument("--only", help="comma-separated cases")
     parser.add_argument("--case", help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help="folder for the random model, made if absent; default a temporary one")
+    parser.add_argument(
+        "--folder", type=Path, help="folder for the random model, made if absent; default a temporary one"
+    )
     given = parser.parse_args()
     if given.case:
         print(json.dumps(run_case(given.case, given.folder, given.quick)))
@@ -353,7 +379,9 @@ def main() -> None:
             results[case] = run_apart(case, folder, given.quick)
             print(f"{case}: {json.dumps(results[case])}", file=sys.stderr, flush=True)
             if given.json:
-                given.json.write_text(json.dumps({"seen_elsewhere": ORIGINAL_SEEN, "results": results}, indent=1) + "\n")
+                given.json.write_text(
+                    json.dumps({"seen_elsewhere": ORIGINAL_SEEN, "results": results}, indent=1) + "\n"
+                )
     print_table(results)
     if not given.quick:
         print_verdicts(results)

@@ -9,6 +9,7 @@ attention alone. Rows that are not packed take transformers' own sdpa path, unch
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -26,10 +27,12 @@ def flash_runs(query: Tensor) -> bool:
     """Whether torch's variable-length flash kernels take this tensor: CUDA (Ampere or newer), 16-bit, head <= 256."""
     if not query.is_cuda or query.dtype not in (torch.float16, torch.bfloat16):
         return False
-    return query.shape[-1] <= FLASH_HEAD_SIZES and torch.cuda.get_device_capability(query.device) >= (8, 0)
+    return bool(query.shape[-1] <= FLASH_HEAD_SIZES and torch.cuda.get_device_capability(query.device) >= (8, 0))
 
 
-def flash_varlen(query: Tensor, key: Tensor, value: Tensor, starts: Tensor, longest: int, scale: float, window: int) -> Tensor:
+def flash_varlen(
+    query: Tensor, key: Tensor, value: Tensor, starts: Tensor, longest: int, scale: float, window: int
+) -> Tensor:
     """Causal attention inside each dialogue; query (T, H, D), key and value (T, H_kv, D), starts (N + 1,) int32.
 
     `window` is the number of tokens a token sees, itself included; 0 for all before it.
@@ -38,7 +41,7 @@ def flash_varlen(query: Tensor, key: Tensor, value: Tensor, starts: Tensor, long
     output = torch.ops.aten._flash_attention_forward(
         query, key, value, starts, starts, longest, longest, 0.0, True, False, scale=scale, **limits
     )[0]
-    return output  # type: ignore[no-any-return]
+    return output
 
 
 def segment_attention(query: Tensor, key: Tensor, value: Tensor, starts: Tensor, scale: float, window: int) -> Tensor:
@@ -48,7 +51,7 @@ def segment_attention(query: Tensor, key: Tensor, value: Tensor, starts: Tensor,
         key, value = key.repeat_interleave(repeat, dim=0), value.repeat_interleave(repeat, dim=0)
     borders = starts.tolist()
     outputs = []
-    for start, end in zip(borders, borders[1:], strict=False):
+    for start, end in pairwise(borders):
         q, k, v = (tensor[None, :, start:end] for tensor in (query, key, value))
         mask = None
         if window and end - start > window:
@@ -97,7 +100,7 @@ def varlen_mask(*args: Any, **kwargs: Any) -> Tensor | None:
     """
     if kwargs.get("attention_mask") is None and kwargs.get("allow_is_causal_skip") is False:
         return None
-    return sdpa_mask(*args, **kwargs)  # type: ignore[no-any-return]
+    return sdpa_mask(*args, **kwargs)
 
 
 def register() -> str:

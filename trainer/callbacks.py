@@ -10,10 +10,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from transformers import TrainerCallback
-
 from gennx.trainer.errors import Interrupted, note
 from gennx.trainer.progress import in_time, read_history
+from transformers import TrainerCallback
 
 KEPT = ("loss", "learning_rate", "grad_norm", "mean_token_accuracy", "entropy", "num_tokens", "tokens_per_second",
         "memory_mib", "eval_loss", "eval_mean_token_accuracy", "eval_task_score", "epoch")  # fmt: skip
@@ -49,8 +48,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         left = (state.max_steps - state.global_step) * (now - self.started[1]) / done if done else 0.0
         speed = f"{logs['tokens_per_second']:,.0f} tokens/s, " if "tokens_per_second" in logs else ""
         return (
-            f"step {state.global_step}/{state.max_steps}, epoch {state.epoch or 0:.2f}, loss {logs['loss']:.4f}, {speed}"
-            f"{logs.get('memory_mib', 0) / 1024:.2f} GiB, {in_time(left)} left"
+            f"step {state.global_step}/{state.max_steps}, epoch {state.epoch or 0:.2f}, loss {logs['loss']:.4f}, "
+            f"{speed}{logs.get('memory_mib', 0) / 1024:.2f} GiB, {in_time(left)} left"
         )
 
     def _say(self, text: str, lasting: bool) -> None:
@@ -112,4 +111,6 @@ class StopOnSignal(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Leave the training loop, now that the checkpoint is on disk."""
         if self.caught is not None:
-            raise Interrupted(f"stopped at step {state.global_step}, checkpoint kept; go on with: {self.resume_command}")
+            raise Interrupted(
+                f"stopped at step {state.global_step}, checkpoint kept; go on with: {self.resume_command}"
+            )

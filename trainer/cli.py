@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-
 from gennx.trainer.errors import TrainerError, one_line_errors
 
 
@@ -18,12 +17,18 @@ def default_output(source: str, model: str) -> Path:
 @click.argument("data_dir")
 @click.option("--model", help="Short name, folder or hub id of the base, e.g. qwen2.5-0.5b.")
 @click.option("--preset", default="rtx3060-6gb", show_default=True, help="rtx3060-6gb, gpu-24gb, h100 or cpu-smoke.")
-@click.option("--config", "files", multiple=True, type=click.Path(path_type=Path), help="YAML page laid over the preset.")
-@click.option("--set", "assignments", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; wins over all files.")
+@click.option(
+    "--config", "files", multiple=True, type=click.Path(path_type=Path), help="YAML page laid over the preset."
+)
+@click.option(
+    "--set", "assignments", multiple=True, metavar="SECTION.KEY=VALUE", help="One setting; wins over all files."
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Run folder; default runs/DATA-MODEL.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint in the run folder.")
 @click.option("--max-steps", type=click.IntRange(min=1), help="End after so many steps.")
-@click.option("--select", type=click.Choice(["loss", "task"]), help="Best checkpoint by eval_loss or by calls reproduced.")
+@click.option(
+    "--select", type=click.Choice(["loss", "task"]), help="Best checkpoint by eval_loss or by calls reproduced."
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print settings, token counts, steps, memory and time; train nothing.")
 @one_line_errors

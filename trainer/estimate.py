@@ -132,7 +132,11 @@ def activation_bytes(shape: Shape, settings: Settings, tokens: int, element: int
     """
     passing = (3 * shape.inner + 2 * shape.hidden) * element
     block = layer_bytes(shape, settings, element)
-    blocks = shape.layers * shape.hidden * element + block if settings.training.gradient_checkpointing else shape.layers * block
+    blocks = (
+        shape.layers * shape.hidden * element + block
+        if settings.training.gradient_checkpointing
+        else shape.layers * block
+    )
     return tokens * (blocks + passing)
 
 

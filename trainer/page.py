@@ -93,7 +93,9 @@ def chart(title: str, unit: str, curves: list[Curve], from_zero: bool = False) -
                 "kind": curve.kind,
                 "path": "M" + " L".join(f"{x} {y}" for x, y in placed),
                 "dots": placed if len(placed) <= 40 and curve.kind != "raw" else [],
-                "data": [[x, y, step, label(value)] for (x, y), (step, value) in zip(placed, curve.points, strict=True)],
+                "data": [
+                    [x, y, step, label(value)] for (x, y), (step, value) in zip(placed, curve.points, strict=True)
+                ],
             }
         )
     x_ticks = [tick for tick in nice_ticks(x_low, x_high, 6) if x_low <= tick <= x_high and tick == int(tick)]
@@ -122,7 +124,8 @@ def charts(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
             Curve("evaluation", "eval", series(history, "eval_task_score"))], from_zero=True),
         chart("Learning rate", "", [Curve("learning rate", "train", series(history, "learning_rate"))], from_zero=True),
         chart("Memory", "peak so far, MiB", [Curve("memory", "train", series(history, "memory_mib"))], from_zero=True),
-        chart("Speed", "tokens a second", [Curve("speed", "train", series(history, "tokens_per_second"))], from_zero=True),
+        chart("Speed", "tokens a second", [
+            Curve("speed", "train", series(history, "tokens_per_second"))], from_zero=True),
     ]  # fmt: skip
     return [one for one in drawn if one]
 

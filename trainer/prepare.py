@@ -12,7 +12,7 @@ from typing import Any
 
 from gennx.trainer.data import Dialogue
 from gennx.trainer.errors import TrainerError
-from gennx.trainer.rendering import Renderer, RenderProblem, Rendered, expected_calls, parse_turn
+from gennx.trainer.rendering import Rendered, Renderer, RenderProblem, expected_calls, parse_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,15 @@ def check_rendered(row: Rendered, dialogue: Dialogue, renderer: Renderer) -> int
         turn, wanted = parse_turn(text[: -len(renderer.end_token)]), expected_calls(message)
         if any(call["arguments"] is None or isinstance(call["arguments"], str) for call in wanted) or turn.problems:
             problem = turn.problems[0] if turn.problems else "arguments are quoted twice"
-            raise TrainerError(f"{dialogue.where}: a rendered call does not read back: {problem}",
-                               "the chat template must write arguments as a plain JSON object")
+            raise TrainerError(
+                f"{dialogue.where}: a rendered call does not read back: {problem}",
+                "the chat template must write arguments as a plain JSON object",
+            )
         if turn.calls != wanted:
-            raise TrainerError(f"{dialogue.where}: rendered calls {turn.calls} are not the intended {wanted}",
-                               "check the chat template")
+            raise TrainerError(
+                f"{dialogue.where}: rendered calls {turn.calls} are not the intended {wanted}",
+                "check the chat template",
+            )
         calls += len(wanted)
     return calls
 
@@ -97,8 +101,8 @@ def refuse_too_many_left_out(rows: Rows, limit: float, split: str) -> None:
     if left and (left > limit * total or not rows.rendered):
         worst = rows.left_out[0]
         raise TrainerError(
-            f"{split}: {left} of {total} dialogues would be left out (e.g. {worst.where}, {worst.tokens or '?'} tokens: "
-            f"{worst.reason}), more than the {limit:.0%} allowed",
+            f"{split}: {left} of {total} dialogues would be left out (e.g. {worst.where}: "
+            f"{worst.tokens or '?'} tokens, {worst.reason}), more than the {limit:.0%} allowed",
             "raise training.max_length or training.left_out_limit",
         )
 
@@ -118,12 +122,15 @@ def report_lines(rows: Rows, renderer: Renderer, split: str) -> list[str]:
     ]
     row = rows.rendered[0]
     start, end = row.turns[0]
-    learned = renderer.decode(row.ids[start:end])
-    lines.append(f"{split}: sample {rows.dialogues[0].where}: first trained token {in_words(renderer.decode(row.ids[start:start + 1]))}, "
-                 f"last {in_words(renderer.decode(row.ids[row.turns[-1][1] - 1 : row.turns[-1][1]]))}; learns to write {in_words(learned[:160])}")
+    learned = in_words(renderer.decode(row.ids[start:end])[:160])
+    begins, ends = (in_words(renderer.decode([row.ids[place]])) for place in (start, row.turns[-1][1] - 1))
+    where = rows.dialogues[0].where
+    lines.append(f"{split}: sample {where}: first trained token {begins}, last {ends}; learns to write {learned}")
     for endpoint, count in Counter(item.endpoint for item in rows.left_out).most_common(8):
         first = next(item for item in rows.left_out if item.endpoint == endpoint)
-        lines.append(f"{split}: left out: {count} of {endpoint} ({first.reason}; e.g. {first.where}, {first.tokens} tokens)")
+        lines.append(
+            f"{split}: left out: {count} of {endpoint} ({first.reason}; e.g. {first.where}, {first.tokens} tokens)"
+        )
     return lines
 
 

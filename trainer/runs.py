@@ -1,14 +1,14 @@
 """A run's folder: what lies where in it, and how a finished run is loaded again.
 
-    runs/NAME/
-      adapter/          LoRA weights (safetensors), tokenizer with chat template, model card; `model/` after full tuning
-      checkpoints/      checkpoint-N, for --resume
-      config.yaml       the resolved settings
-      run.json          data, base and versions, written before the first step
-      history.jsonl     the curves, point by point
-      metrics.json      the results
-      training.html     the curves to look at, offline
-      tensorboard/      the same as TensorBoard events
+runs/NAME/
+  adapter/          LoRA weights (safetensors), tokenizer with chat template, model card; `model/` after full tuning
+  checkpoints/      checkpoint-N, for --resume
+  config.yaml       the resolved settings
+  run.json          data, base and versions, written before the first step
+  history.jsonl     the curves, point by point
+  metrics.json      the results
+  training.html     the curves to look at, offline
+  tensorboard/      the same as TensorBoard events
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-
 from gennx.trainer.config import ModelSettings, Settings, build_settings, check_keys
 from gennx.trainer.errors import TrainerError
 from gennx.trainer.estimate import Shape, read_shape
@@ -68,12 +67,16 @@ def load_run(folder: Path, finished: bool = True) -> Run:
         page = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise TrainerError(f"{folder}: no run of gennx-train (no {Path(error.filename).name})", "give a folder under runs/") from None
+        raise TrainerError(
+            f"{folder}: no run of gennx-train (no {Path(error.filename).name})", "give a folder under runs/"
+        ) from None
     except (yaml.YAMLError, json.JSONDecodeError) as error:
         raise TrainerError(f"{folder}: damaged run: {error}", "train again") from None
     run = Run(folder, build_settings(check_keys(page, str(folder / "config.yaml")), str(folder)), record)
     if finished and not list(run.weights.glob("*.safetensors")):
-        raise TrainerError(f"{folder}: no trained weights in {run.weights.name}/", "finish it with gennx-train DATA --resume")
+        raise TrainerError(
+            f"{folder}: no trained weights in {run.weights.name}/", "finish it with gennx-train DATA --resume"
+        )
     return run
 
 
@@ -115,4 +118,6 @@ def load_trained(run: Run, device: str, settings: ModelSettings | None = None) -
         return PeftModel.from_pretrained(model, run.weights, torch_device="cpu" if device == "cpu" else None).eval()
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0][:200]
-        raise TrainerError(f"{run.weights}: the adapter does not fit {base.name}: {reason}", "use its own base") from None
+        raise TrainerError(
+            f"{run.weights}: the adapter does not fit {base.name}: {reason}", "use its own base"
+        ) from None

@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import PrinterCallback
-from trl import SFTConfig, SFTTrainer
-
 from gennx.trainer import attention
 from gennx.trainer.config import Settings
 from gennx.trainer.errors import TrainerError, note
 from gennx.trainer.generation import Task, task_score
 from gennx.trainer.models import load_model, pick_dtype
 from gennx.trainer.rendering import Renderer
+from transformers import PrinterCallback
+from trl import SFTConfig, SFTTrainer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -32,7 +31,7 @@ MIB = 1 << 20
 def peak_memory_mib(device: str) -> float:
     """Highest memory so far: allocated on the card, or resident in main memory without one. MiB."""
     if device == "cuda":
-        return torch.cuda.max_memory_allocated() / MIB
+        return float(torch.cuda.max_memory_allocated() / MIB)
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -44,6 +43,7 @@ class GennxTrainer(SFTTrainer):  # type: ignore[misc]
     tasks: Sequence[Task] = ()
     renderer: Renderer | None = None
     device_kind = "cpu"
+    control: Any
     _clock: tuple[float, float] | None = None
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
@@ -80,7 +80,12 @@ def use_fused_kernels(model: Any) -> None:
         note("liger-kernel is not installed: going on without its fused kernels")
         return
     _apply_liger_kernel_to_instance(
-        model=model, rope=True, rms_norm=True, swiglu=True, geglu=True, cross_entropy=False,
+        model=model,
+        rope=True,
+        rms_norm=True,
+        swiglu=True,
+        geglu=True,
+        cross_entropy=False,
         fused_linear_cross_entropy=False,
     )
 
@@ -104,7 +109,9 @@ def adapter_targets(model: Any, settings: Settings) -> str | list[str]:
             if candidates is fallback and candidates != names:
                 note(f"no module is called {', '.join(names)}: adapting {', '.join(fallback)} instead")
             return candidates
-    raise TrainerError(f"lora.target_modules {names} and the fallback {fallback} match no module", "name modules of this model")
+    raise TrainerError(
+        f"lora.target_modules {names} and the fallback {fallback} match no module", "name modules of this model"
+    )
 
 
 def add_adapter(model: Any, settings: Settings) -> Any:
@@ -123,7 +130,9 @@ def add_adapter(model: Any, settings: Settings) -> Any:
     try:
         adapted = get_peft_model(model, config)
     except ValueError as error:
-        raise TrainerError(f"the adapter does not fit the base: {str(error).splitlines()[0]}", "check lora.target_modules") from None
+        raise TrainerError(
+            f"the adapter does not fit the base: {str(error).splitlines()[0]}", "check lora.target_modules"
+        ) from None
     for module in adapted.modules():
         if hasattr(module, "cast_input_dtype_enabled"):
             module.cast_input_dtype_enabled = False  # autocast does it, without a float32 copy of every input
@@ -226,5 +235,7 @@ def build_trainer(
     trainer.remove_callback(PrinterCallback)
     for parameter in trainer.model.parameters():
         if parameter.requires_grad and parameter.dtype != torch.float32:
-            parameter.data = parameter.data.float()  # TRL rounds a 4-bit model's adapter to bfloat16; small steps need more
+            parameter.data = (
+                parameter.data.float()
+            )  # TRL rounds a 4-bit model's adapter to bfloat16; small steps need more
     return trainer

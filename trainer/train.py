@@ -58,7 +58,9 @@ def say(text: str) -> None:
         note(text)
 
 
-def render_rows(dialogues: dict[str, list[reading.Dialogue]], renderer: Renderer, settings: Settings) -> tuple[Rows, Rows]:
+def render_rows(
+    dialogues: dict[str, list[reading.Dialogue]], renderer: Renderer, settings: Settings
+) -> tuple[Rows, Rows]:
     """Rows of the training and evaluation splits. Raises TrainerError if too many dialogues are left out."""
     training = settings.training
     rows = []
@@ -120,8 +122,10 @@ def plan_lines(plan: Plan) -> list[str]:
         tokens = min(tokens, plan.train.tokens * steps / full)
     seconds = estimate_seconds(plan.shape, plan.settings, tokens, measured_flops(plan.device, plan.dtype))
     where = "the card" if plan.device == "cuda" else "main memory, besides about 1 GiB for Python"
-    lines.append(f"plan: at most {steps:,} steps on {plan.device} in {plan.dtype}, about {in_time(seconds)}, "
-                 f"{memory.mib:,.0f} MiB of {where}")
+    lines.append(
+        f"plan: at most {steps:,} steps on {plan.device} in {plan.dtype}, about {in_time(seconds)}, "
+        f"{memory.mib:,.0f} MiB of {where}"
+    )
     return lines
 
 
@@ -165,11 +169,10 @@ def write_start(plan: Plan, output: Path) -> None:
 
 def run_once(plan: Plan, output: Path, checkpoint: Path | None) -> Any:
     """One attempt at the whole training; returns the trainer, its best weights loaded. May run out of memory."""
-    from transformers import EarlyStoppingCallback
-
     from gennx.trainer.callbacks import Progress, Recorder, StopOnSignal
     from gennx.trainer.generation import tasks_of
     from gennx.trainer.sft import build_trainer
+    from transformers import EarlyStoppingCallback
 
     training = plan.settings.training
     stop = StopOnSignal(f"gennx-train {plan.source} --output {output} --resume")
@@ -203,8 +206,10 @@ def disk_full_error(output: Path) -> TrainerError:
     drop_partial_checkpoints(output)
     good = last_checkpoint(output)
     kept = f"the last good checkpoint is {good}" if good else "no checkpoint was complete yet"
-    return TrainerError(f"the disk is full: a checkpoint in {output} could not be written; {kept}",
-                        "free some space and go on with --resume")
+    return TrainerError(
+        f"the disk is full: a checkpoint in {output} could not be written; {kept}",
+        "free some space and go on with --resume",
+    )
 
 
 def release_memory() -> None:

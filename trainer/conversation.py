@@ -1,0 +1,65 @@
+"""A conversation with an engine, the same for the terminal and the page: what is said, called, run and answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gennx.trainer.calls import Runner, problems_of, run_call, show_call
+from gennx.trainer.engine import Engine
+from gennx.trainer.errors import TrainerError
+from gennx.trainer.rendering import Turn
+
+
+@dataclass(slots=True)
+class Conversation:
+    """Messages so far, in the training data's form, and the calls that wait for a decision."""
+
+    engine: Engine
+    tools: list[dict[str, Any]]
+    system: str = ""
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.system:
+            self.messages.append({"role": "system", "content": self.system})
+
+    def ask(self, text: str) -> Turn:
+        """Say something to the model; its turn is kept, its calls wait."""
+        self.messages.append({"role": "user", "content": text})
+        return self.go_on()
+
+    def go_on(self) -> Turn:
+        """The model's next turn on the messages so far."""
+        turn, _, _ = self.engine.answer(self.messages, self.tools)
+        message: dict[str, Any] = {"role": "assistant", "content": turn.content}
+        if turn.calls:
+            message["tool_calls"] = [{"type": "function", "function": call} for call in turn.calls]
+        self.messages.append(message)
+        self.waiting = list(turn.calls)
+        return turn
+
+    def describe(self, turn: Turn) -> list[str]:
+        """A turn for a person: its text, each call with what is wrong with it, and calls that could not be read."""
+        lines = [turn.content] if turn.content else []
+        for call in turn.calls:
+            lines.append(show_call(call))
+            lines += [f"invalid: {problem}" for problem in problems_of(call, self.tools)]
+        return lines + [f"not readable: {problem}" for problem in turn.problems]
+
+    def run_waiting(self, runner: Runner, agree: Callable[[str], bool]) -> list[Any]:
+        """Run the calls that wait and keep the answers as tool messages; `agree` is asked before deleting."""
+        answers = []
+        for call in self.waiting:
+            try:
+                answer = run_call(call, self.tools, runner, agree)
+            except TrainerError as error:
+                answer = {"error": {"message": str(error)}}
+            answers.append(answer)
+            text = json.dumps(answer, ensure_ascii=False)
+            self.messages.append({"role": "tool", "name": call["name"], "content": text})
+        self.waiting = []
+        return answers
