@@ -257,7 +257,7 @@ def phrasings(uri: str, method: str | None, lang: str | None, render: int, seed:
     import random
 
     from gennx.generators.bank import Bank
-    from gennx.generators.single import Maker
+    from gennx.generators.single import Maker, Want
 
     catalogue = load_catalogue()
     with one_line():
@@ -266,7 +266,7 @@ def phrasings(uri: str, method: str | None, lang: str | None, render: int, seed:
         for index in range(render):
             rng = random.Random(f"{seed}/{uri}/{index}")
             tool = catalogue.tool(uri, method.upper() if method else rng.choice(endpoint.methods))
-            case = maker.case(tool, lang or rng.choice(("ko", "ko", "en")), rng, turn=index, held_out=None)
+            case = maker.case(tool, lang or rng.choice(("ko", "ko", "en")), rng, Want(turn=index, held_out=None))
             if case is None:
                 click.echo(f"({tool.name}: nothing could be said)")
                 continue

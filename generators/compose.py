@@ -18,7 +18,7 @@ from jinja2 import Template as Frame
 
 from gennx.generators import dofs, forms
 from gennx.generators.bank import ENVIRONMENT, TemplateProblem
-from gennx.generators.grounding import CASE_SUFFIX, ID_RANGE, follows
+from gennx.generators.grounding import CASE_SUFFIX, ID_RANGE, NEW_KEY, follows
 from gennx.generators.leaves import Leaf, call_leaves
 from gennx.generators.lexicon import TEMPLATES, Lexicon
 from gennx.generators.marks import CLOSE, MID, OPEN
@@ -330,6 +330,8 @@ def section_of(tool: Tool, arguments: dict[str, Any]) -> str:
         return f"{tool.method} single" if endpoint.single else f"{tool.method} {_key_frame(tool)}"
     if not endpoint.is_table:
         return f"{tool.method} {'value' if endpoint.path_parameter is not None else 'body'}"
+    if any(NEW_KEY.fullmatch(k) for k in arguments.get("Assign", ())):
+        return f"{tool.method} next"
     return f"{tool.method} single" if endpoint.single else f"{tool.method} {_key_frame(tool)}"
 
 

@@ -257,7 +257,8 @@ def text_evidence(value: str, hay: Haystack) -> Iterator[Evidence]:
         end = at + len(value)
         before = hay.text[at - 1] if at else " "
         after = hay.text[end] if end < len(hay.text) else " "
-        inside = (_latin(before) and _latin(value[0])) or (_latin(after) and _latin(value[-1]))
+        opened = _latin(before) and _latin(value[0]) and not (before.isdigit() and value[0].isalpha())  # 1.4DL
+        inside = opened or (_latin(after) and _latin(value[-1]))
         if not inside:
             yield Evidence(at, end, "text")
         at = hay.text.find(value, at + 1)

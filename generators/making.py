@@ -14,15 +14,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gennx.emulator import Model
 from gennx.generators.bank import Bank
 from gennx.generators.definitions import Definitions
-from gennx.generators.dialogues import ANSWER_TOKENS, Dropped, Talk, closing, system_prompt
+from gennx.generators.dialogues import Dropped, Talk, closing
+from gennx.generators.kinds import MAKERS, Job, fits
 from gennx.generators.sampler import SamplingError, sample_record
 from gennx.generators.scene import Scene
 from gennx.generators.settings import Settings
-from gennx.generators.single import Case, Maker, Seen
-from gennx.generators.tokens import count as count_tokens
+from gennx.generators.single import Case, Maker, Seen, Want
 from gennx.schemas import load_catalogue
 from gennx.schemas.catalogue import METHODS, Endpoint, Tool
 
@@ -142,16 +141,17 @@ def make_endpoint(settings: Settings, uri: str) -> Made:
     methods = turns(endpoint, settings.methods, settings.count(endpoint))
     splits = split_plan(methods, uri, settings.seed)
     nth: Counter[str] = Counter()
-    for index, (method, split) in enumerate(zip(methods, splits, strict=True)):
+    kinds = kind_plan(settings, endpoint, len(methods))
+    for index, (method, split, kind) in enumerate(zip(methods, splits, kinds, strict=True)):
         rng = random.Random(f"{settings.seed}/{uri}/{index}")
         tool = shop.maker.catalogue.tool(uri, method)
         lang = settings.lang if settings.lang != "mix" else ("en" if index % 3 == 2 else "ko")
-        made_one = _one(shop, tool, lang, rng, index, nth[method], split, seen, made)
+        one = _one(shop, Job(shop, tool, lang, rng, index, nth[method], split, seen), kind, made)
         nth[method] += 1
-        if made_one is None:
+        if one is None:
             made.missing += 1
         else:
-            made.rows.append(made_one)
+            made.rows.append(("test_endpoints", one[1]) if uri in shop.holdout else one)
     for name, number in shop.maker.rejects.items():
         if number:
             made.dropped[name] += number
@@ -160,55 +160,78 @@ def make_endpoint(settings: Settings, uri: str) -> Made:
     return made
 
 
-def _one(
-    shop: Workshop, tool: Tool, lang: str, rng: random.Random, index: int, turn: int, split: str, seen: Seen, made: Made
-) -> tuple[str, dict[str, Any]] | None:
+def kind_plan(settings: Settings, endpoint: Endpoint, count: int) -> list[str]:
+    """A kind for each of `count` dialogues, so that the shares hold over all endpoints: a kind that fits few of them comes oftener where it fits."""
+    weights = {k: w for k, w in kind_weights(settings).items() if fits(k, endpoint)}
+    rng = random.Random(f"kinds/{settings.seed}/{endpoint.uri}")
+    total = sum(weights.values())
+    debt = {k: rng.random() * 0.9 for k in weights}  # endpoints with few dialogues take turns through the rare kinds
+    out = []
+    for _ in range(count):
+        for kind, weight in weights.items():
+            debt[kind] += weight / total
+        pick = max(weights, key=lambda k: debt[k])
+        debt[pick] -= 1
+        out.append(pick)
+    return out
+
+
+_WEIGHTS: dict[str, dict[str, float]] = {}
+
+
+def kind_weights(settings: Settings) -> dict[str, float]:
+    """Shares of kinds, raised by how few of the run's endpoints they fit."""
+    key = settings.fingerprint()
+    if key not in _WEIGHTS:
+        endpoints = settings.chosen(load_catalogue())
+        usual = {"single": 1.0}
+        total = sum(settings.count(e) for e in endpoints)
+        for kind, share in settings.kinds.items():
+            fit = sum(settings.count(e) for e in endpoints if fits(kind, e)) / total
+            usual[kind] = share / max(fit, 0.1)
+        if "single" not in settings.kinds:  # what fits no endpoint falls back to a single call
+            usual["single"] = 0.001
+        _WEIGHTS[key] = usual
+    return _WEIGHTS[key]
+
+
+def _one(shop: Workshop, job: Job, kind: str, made: Made) -> tuple[str, dict[str, Any]] | None:
+    """A dialogue of the kind, or of a single call where the kind does not fit the endpoint."""
+    if kind != "single" and job.split != "test_phrasing":
+        for _ in range(4):
+            try:
+                return job.split, MAKERS[kind](job)
+            except Dropped as reason:
+                made.dropped[f"{kind}: {reason}"] += 1
     small = False
     for _ in range(8):
-        case = shop.maker.case(
-            tool, lang, rng, turn=turn, held_out=split == "test_phrasing", seen=seen, split=split, small=small
-        )
-        if case is None and split == "test_phrasing":  # no phrasing to hold out: the place goes to training
-            split = "train"
+        want = Want(turn=job.turn, held_out=job.split == "test_phrasing", split=job.split, small=small)
+        case = shop.maker.case(job.tool, job.lang, job.rng, want, job.seen)
+        if case is None and job.split == "test_phrasing":  # no phrasing to hold out: the place goes to training
+            job.split = "train"
             continue
         if case is None:
             return None
         try:
-            row = single_row(shop, case, rng, index)
+            return job.split, single_row(job, case)
         except Dropped as reason:
             made.dropped[str(reason)] += 1
             small = True
-            continue
-        return ("test_endpoints" if tool.endpoint.uri in shop.holdout else split), row
     return None
 
 
-def single_row(shop: Workshop, case: Case, rng: random.Random, index: int) -> dict[str, Any]:
+def single_row(job: Job, case: Case) -> dict[str, Any]:
     """The dialogue of one case. Raises Dropped."""
-    settings, tool = shop.settings, case.tool
-    talk = Talk(case.lang, Model(), settings.tool_names)
-    _stock(talk, tool, case.arguments, rng)
-    talk.system(system_prompt(case.lang, "kN, m", rng))
+    rng, tool = job.rng, case.tool
+    talk = job.talk()
+    stock(talk, tool, case.arguments, rng)
     talk.user(case.text)
     done = talk.call([(tool, case.arguments)])
-    if len(talk.messages[-1]["content"]) > 1000 and count_tokens(talk.messages[-1]["content"]) > ANSWER_TOKENS:
-        raise Dropped("answer too long")
     talk.say(closing(done[0], case.lang, rng))
-    low, high = settings.distractors
-    budget = settings.max_tokens - talk.tokens()
-    tools, tokens, _ = shop.definitions.offer(tool, case.arguments, rng.randint(low, high), budget, rng)
-    row, _ = talk.row(tools, tokens, meta_of(case, index), settings.max_tokens)
-    return row
-
-
-def meta_of(case: Case, index: int) -> dict[str, Any]:
-    """What trainers ignore and reports use."""
-    endpoint = case.tool.endpoint
-    return {
-        "id": f"{endpoint.uri}/{index}", "tier": endpoint.tier, "endpoint": endpoint.uri, "method": case.tool.method,
-        "variant": variant_of(endpoint, case.arguments), "kind": "single", "language": case.lang, "phrasing": case.phrasing,
-        "style": case.style, "grounding": [[name, words] for name, words in case.said],
-    }  # fmt: skip
+    return job.finish(
+        talk, "single", case.phrasing, [(tool, case.arguments)], style=case.style,
+        variant=variant_of(tool.endpoint, case.arguments), grounding=[[name, words] for name, words in case.said],
+    )  # fmt: skip
 
 
 def variant_of(endpoint: Endpoint, arguments: dict[str, Any]) -> str:
@@ -228,7 +251,7 @@ def variant_of(endpoint: Endpoint, arguments: dict[str, Any]) -> str:
     return "/".join(out)
 
 
-def _stock(talk: Talk, tool: Tool, arguments: dict[str, Any], rng: random.Random) -> None:
+def stock(talk: Talk, tool: Tool, arguments: dict[str, Any], rng: random.Random) -> None:
     """Put into the model what a read, change or removal is about."""
     endpoint = tool.endpoint
     if not endpoint.is_table or tool.method == "POST":

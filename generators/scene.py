@@ -65,6 +65,10 @@ class Scene:
             return list(ids[start : start + step * (size - 1) + 1 : step])
         return sorted(rng.sample(ids, size))
 
+    def fix(self, table: str, name: str) -> None:
+        """Have a table hold just this name."""
+        self._names[table] = [name]
+
     def names(self, table: str) -> Sequence[str]:
         """The names in use in a table, e.g. those of the load cases."""
         if table not in self._names:

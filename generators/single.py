@@ -12,7 +12,7 @@ from typing import Any
 from gennx.generators import refill
 from gennx.generators.bank import Bank, Template
 from gennx.generators.compose import Unsayable, compose
-from gennx.generators.grounding import NEW_KEY, Haystack, check, is_default, without
+from gennx.generators.grounding import NEW_KEY, check, is_default, without
 from gennx.generators.leaves import walk
 from gennx.generators.lexicon import Lexicon, lexicon_of
 from gennx.generators.marks import unmark
@@ -28,7 +28,7 @@ REJECTS = ("invalid", "ungrounded", "unsayable", "no sample", "repeated")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A request and its call. `phrasing` names the template or frame; `said` lists (what, words) pairs."""
+    """A request and its call. `phrasing` names the template or frame; `said` lists (what, words) pairs; `marked` is the text with its values marked."""
 
     tool: Tool
     arguments: dict[str, Any]
@@ -37,6 +37,26 @@ class Case:
     phrasing: str
     style: str
     said: tuple[tuple[str, str], ...] = ()
+    marked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What a case is to be like. `turn` moves through styles and fields; `held_out` True takes phrasings kept for their own test, False the others, None all;
+    `small` asks for few fields; `strength` is how much surrounds the facts; `names` fixes names of other tables' records; `new` asks for requests that name no
+    record number."""
+
+    turn: int = 0
+    held_out: bool | None = False
+    split: str = "train"
+    composed: float = 0.12
+    small: bool = False
+    strength: float = 1.0
+    names: dict[str, str] = field(default_factory=dict)
+    new: bool = False
+
+
+PLAIN = Want(strength=0.0)
 
 
 class Seen:
@@ -79,36 +99,34 @@ class Maker:
         self._lexicons.pop(endpoint.uri, None)
         self.bank.forget(endpoint)
 
-    def templates(self, tool: Tool, lang: str, held_out: bool | None) -> list[Template]:
-        """Templates of a tool that name their records' numbers; `held_out` picks those kept for the test of unseen phrasings."""
+    def templates(self, tool: Tool, lang: str, want: Want = PLAIN) -> list[Template]:
+        """Templates of a tool and language that fit what is wanted."""
         every = [
             t
             for t in self.bank.templates(tool.endpoint)
-            if t.method == tool.method and t.lang == lang and not t.next_id
+            if t.method == tool.method and t.lang == lang and t.next_id == want.new
         ]
-        if held_out is None:
+        if want.held_out is None:
             return every
         apart = held_apart(every)
-        return [t for t in every if (t.ident in apart) == held_out]
+        return [t for t in every if (t.ident in apart) == want.held_out]
 
     def case(
-        self, tool: Tool, lang: str, rng: random.Random, *, turn: int = 0, held_out: bool | None = False, seen: Seen | None = None,
-        split: str = "train", composed: float = 0.12, small: bool = False,
-    ) -> Case | None:  # fmt: skip
-        """A checked case, or None where none was found. `turn` moves through styles and fields; `seen` knows the texts and calls already used;
-        `small` asks for few fields."""
-        templates = self.templates(tool, lang, held_out)
-        if held_out and not templates:
+        self, tool: Tool, lang: str, rng: random.Random, want: Want = PLAIN, seen: Seen | None = None
+    ) -> Case | None:
+        """A checked case, or None where none was found. `seen` knows the texts and calls already used."""
+        templates = self.templates(tool, lang, want)
+        if want.held_out and not templates:
             return None
         for attempt in range(ATTEMPTS):
-            use_template = bool(templates) and (held_out or attempt >= ATTEMPTS - 4 or rng.random() >= composed)
-            if use_template:
-                made = self._from_template(rng.choice(templates), tool, rng, attempt)
+            late = attempt >= ATTEMPTS - 4
+            if templates and (want.held_out or late or rng.random() >= want.composed):
+                made = self._from_template(rng.choice(templates), tool, rng, want)
             else:
-                made = self._composed(tool, lang, rng, 0 if small else turn + attempt)
+                made = self._composed(tool, lang, rng, want, attempt)
             if made is None:
                 continue
-            if seen is not None and not seen.take(made, split, patient=attempt < ATTEMPTS // 2):
+            if seen is not None and not seen.take(made, want.split, patient=attempt < ATTEMPTS // 2):
                 self.rejects["repeated"] += 1
                 continue
             return made
@@ -116,29 +134,30 @@ class Maker:
 
     # ---- two ways
 
-    def _from_template(self, template: Template, tool: Tool, rng: random.Random, attempt: int) -> Case | None:
+    def _from_template(self, template: Template, tool: Tool, rng: random.Random, want: Want) -> Case | None:
         lexicon = self.lexicon(tool.endpoint)
-        drawn = refill.draw(template, tool.endpoint, lexicon, rng)
+        drawn = refill.draw(template, tool.endpoint, lexicon, rng, fixed_names=want.names)
         arguments = refill.fill(template.call, drawn)
-        if not self.validation.valid(tool, arguments):  # the author's codes with new numbers
-            drawn = refill.draw(template, tool.endpoint, lexicon, rng, codes=False)
+        if not self._valid(tool, arguments):  # the author's codes with new numbers
+            drawn = refill.draw(template, tool.endpoint, lexicon, rng, codes=False, fixed_names=want.names)
             arguments = refill.fill(template.call, drawn)
-            if not self.validation.valid(tool, arguments):
+            if not self._valid(tool, arguments):
                 self.rejects["invalid"] += 1
                 return None
         marked, said = refill.marked_words(template, drawn, rng)
-        text = unmark(surround(marked, template.lang, rng))
-        hay = Haystack(text)
-        if check(text, tool, arguments, lexicon, hay):
+        marked = surround(marked, template.lang, rng, want.strength)
+        text = unmark(marked)
+        if check(text, tool, arguments, lexicon):
             self.rejects["ungrounded"] += 1
             return None
-        return Case(tool, arguments, text, template.lang, template.ident, "refilled", tuple(said))
+        return Case(tool, arguments, text, template.lang, template.ident, "refilled", tuple(said), marked)
 
-    def _composed(self, tool: Tool, lang: str, rng: random.Random, turn: int) -> Case | None:
+    def _composed(self, tool: Tool, lang: str, rng: random.Random, want: Want, attempt: int) -> Case | None:
         lexicon = self.lexicon(tool.endpoint)
+        turn = 0 if want.small else want.turn + attempt
         style = STYLES[turn % len(STYLES)]
         try:
-            arguments = sample_arguments(tool, lang, rng, style, turn)
+            arguments = sample_arguments(tool, lang, rng, style, turn, want)
             made = compose(tool, arguments, lexicon, lang, rng)
         except SamplingError:
             self.rejects["no sample"] += 1
@@ -146,14 +165,18 @@ class Maker:
         except Unsayable:
             self.rejects["unsayable"] += 1
             return None
-        if not self.validation.valid(tool, arguments):
+        if not self._valid(tool, arguments):
             self.rejects["invalid"] += 1
             return None
-        text = unmark(surround(made.text, lang, rng)).strip()
+        marked = surround(made.text, lang, rng, want.strength).strip()
+        text = unmark(marked)
         if check(text, tool, arguments, lexicon):
             self.rejects["ungrounded"] += 1
             return None
-        return Case(tool, arguments, text, lang, f"frame/{made.frame.replace(' ', '-')}", style)
+        return Case(tool, arguments, text, lang, f"frame/{made.frame.replace(' ', '-')}", style, (), marked)
+
+    def _valid(self, tool: Tool, arguments: dict[str, Any]) -> bool:
+        return self.validation.valid(tool, numbered(arguments, 9001))
 
 
 def held_apart(templates: list[Template]) -> set[str]:
@@ -171,10 +194,14 @@ def has_values(case: Case) -> bool:
     return any(bool(v) for v in case.arguments.values())
 
 
-def sample_arguments(tool: Tool, lang: str, rng: random.Random, style: str, turn: int) -> dict[str, Any]:
+def sample_arguments(
+    tool: Tool, lang: str, rng: random.Random, style: str, turn: int, want: Want = PLAIN
+) -> dict[str, Any]:
     """Arguments for a tool. Raises SamplingError."""
     endpoint = tool.endpoint
     scene = Scene(rng, lang)
+    for table, name in want.names.items():
+        scene.fix(table, name)
     if tool.method in ("GET", "DELETE") and endpoint.path_parameter is None:
         return {"ids": _sample_ids(tool, rng, scene)}
     if tool.method in ("GET", "DELETE"):
@@ -189,6 +216,8 @@ def sample_arguments(tool: Tool, lang: str, rng: random.Random, style: str, turn
         records = [_partial(endpoint, records[0], focus, rng)]
     if endpoint.single:
         return {"Assign": {"1": records[0]}}
+    if want.new:
+        return {"Assign": {"NEW1": records[0]}}
     keys = _record_keys(endpoint, rng, scene)
     if len(keys) > 1 and rng.random() < 0.5:
         records += [
