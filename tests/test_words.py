@@ -20,7 +20,7 @@ from gennx.generators.lexicon import TEMPLATES, lexicon_of
 from gennx.generators.lint import lint
 from gennx.generators.particles import particle, settle
 from gennx.generators.reading import expansions, read
-from gennx.generators.single import Maker
+from gennx.generators.single import Maker, Want
 from gennx.generators.units import factor_to
 from gennx.schemas import Validation
 from gennx.schemas.catalogue import Catalogue
@@ -94,7 +94,7 @@ def _cases(catalogue: Catalogue, count: int) -> list[Any]:
     out = []
     for index in range(count):
         rng = random.Random(f"cases/{index}")
-        case = maker.case(rng.choice(tools), rng.choice(("ko", "en")), rng, turn=index, held_out=None)
+        case = maker.case(rng.choice(tools), rng.choice(("ko", "en")), rng, Want(turn=index, held_out=None))
         if case is not None:
             out.append((case, maker.lexicon(case.tool.endpoint)))
     return out
