@@ -69,7 +69,8 @@ def qwen_folder() -> Path:
 
 
 def tool(name: str, *fields: str) -> dict[str, Any]:
-    properties = {field: {"type": "integer"} for field in fields}
+    many = {"type": "array", "items": {"type": "integer"}}
+    properties = {field: many if field == "ids" else {"type": "integer"} for field in fields}
     parameters = {"type": "object", "properties": properties, "required": list(fields)}
     return {
         "type": "function",
