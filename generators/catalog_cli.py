@@ -126,7 +126,7 @@ def tools(tiers: tuple[tuple[int, ...], ...], uris: tuple[str, ...], tool_names:
         return
     print_rows(
         [
-            {"tool": t.named(tool_names), "url": t.url(), "tokens": definitions.shown(t)[1], "en": t.endpoint.en}
+            {"tool": t.named(tool_names), "url": "/" + t.endpoint.uri, "tokens": definitions.shown(t)[1], "en": t.endpoint.en}
             for t in every
         ],
         style,

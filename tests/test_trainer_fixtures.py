@@ -74,12 +74,12 @@ def tool(name: str, *fields: str) -> dict[str, Any]:
     parameters = {"type": "object", "properties": properties, "required": list(fields)}
     return {
         "type": "function",
-        "function": {"name": name, "description": f"{name} of GEN NX", "parameters": parameters},
+        "function": {"name": name, "parameters": parameters},
     }
 
 
-TOOLS = [tool("POST /db/node", "id", "x"), tool("GET /db/elem", "ids"), tool("DELETE /db/cons", "ids")]
-REQUESTS = ["절점 {0}번을 x={1}에 만들어 줘", "Create node {0} at x={1}", "{0}번 절점, X 좌표 {1} m"]
+TOOLS = [tool("POST /db/node", "id", "x"), tool("GET /db/elem", "ids")]
+REQUESTS = ["절점 {0}번 x={1}", "node {0} at x={1}", "{0}번 절점, X {1}"]
 
 
 def call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -89,8 +89,9 @@ def call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
 def small_rows(count: int, seed: int = 7) -> list[dict[str, Any]]:
     """Short dialogues as gennx-gen writes them: one call, its answer, closing words; each fourth calls twice."""
     chance, rows = random.Random(seed), []
+    numbers = chance.sample(range(1, 100), count)
     for number in range(count):
-        node, x = chance.randint(1, 999), chance.randint(0, 99)
+        node, x = numbers[number], chance.randint(0, 9)
         calls = [call("POST /db/node", {"id": node, "x": x})]
         if number % 4 == 3:
             calls.append(call("GET /db/elem", {"ids": [node, node + 1]}))
