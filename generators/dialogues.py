@@ -17,6 +17,7 @@ import orjson
 from gennx.emulator import Model
 from gennx.generators.compose import frames
 from gennx.generators.definitions import Definitions
+from gennx.generators.leaves import in_schema_order
 from gennx.generators.lexicon import TEMPLATES
 from gennx.generators.particles import settle
 from gennx.generators.tokens import frame_tokens, message_tokens
@@ -86,6 +87,7 @@ class Talk:
         self, calls: Sequence[tuple[Tool, dict[str, Any]]], content: str = "", may_fail: bool = False
     ) -> list[Call]:
         """One assistant turn with its calls, run on the model, and the tool messages. Raises Dropped when a call fails that should not."""
+        calls = [(tool, in_schema_order(tool, arguments)) for tool, arguments in calls]
         self.messages.append({
             "role": "assistant",
             "content": content,
@@ -122,33 +124,48 @@ class Talk:
         return {"messages": self.messages, "tools": tools, "meta": {**meta, "tokens": tokens}}, tokens
 
 
-def closing(call: Call, lang: str, rng: random.Random) -> str:
-    """The assistant's words after a call: short, and nothing that the answer does not show."""
+def closing(calls: Sequence[Call], lang: str, rng: random.Random) -> str:
+    """The assistant's words after calls: short, and nothing that the answers do not show."""
+    if len(calls) <= 2:
+        return " ".join(dict.fromkeys(_told(call, lang, rng) for call in calls))
+    titles = list(dict.fromkeys(_title(call.tool, lang) for call in calls))
+    scope = {"titles": ", ".join(titles), "count": len(calls), "last": _told(calls[-1], lang, rng)}
+    return _render("DONE SEVERAL", scope, lang, rng)
+
+
+def _told(call: Call, lang: str, rng: random.Random) -> str:
+    """The words after one call."""
     tool, body = call.tool, call.body
-    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+    empty = isinstance(body, dict) and body.get("message") == ""
+    error = body["error"] if isinstance(body, dict) and isinstance(body.get("error"), dict) else None
+    if error is not None:
         section = "ERROR"
-    elif tool.method == "GET":
-        section = "EMPTY" if isinstance(body, dict) and body.get("message") == "" else "GET"
-    elif tool.method == "DELETE":
-        section = "EMPTY" if isinstance(body, dict) and body.get("message") == "" else "DELETE"
+    elif tool.method in ("GET", "DELETE"):
+        section = "EMPTY" if empty else tool.method
     elif not tool.endpoint.is_table:
-        section = (
-            "EMPTY"
-            if isinstance(body, dict) and body.get("message") == "" and tool.endpoint.uri.startswith("post/")
-            else "RUN"
-        )
+        section = "EMPTY" if empty and tool.endpoint.uri.startswith("post/") else "RUN"
     else:
         section = tool.method
     keys = list(call.arguments.get("Assign", {})) or [str(i) for i in call.arguments.get("ids", ())]
-    listed = _listed(keys, lang) if not tool.endpoint.single else ""
     table = body.get(tool.endpoint.table) if isinstance(body, dict) else None
-    count = len(table) if isinstance(table, dict) and tool.endpoint.is_table else max(1, len(keys))
     scope = {
-        "title": tool.endpoint.title(lang) if lang == "ko" else tool.endpoint.title(lang).lower(), "ids": listed, "count": count,
-        "error": body["error"].get("message", "").strip() if section == "ERROR" else "",
-    }  # fmt: skip
-    pool = frames(lang)[f"DONE {section}"]
-    text = " ".join(rng.choice(pool)[0].render(**scope).split())
+        "title": _title(tool, lang),
+        "ids": _listed(keys, lang) if not tool.endpoint.single else "",
+        "count": len(table) if isinstance(table, dict) and tool.endpoint.is_table else max(1, len(keys)),
+        "error": error.get("message", "").strip() if error is not None else "",
+    }
+    return _render(f"DONE {section}", scope, lang, rng)
+
+
+def _title(tool: Tool, lang: str) -> str:
+    """The endpoint's name within a sentence; the words that follow say themselves that something was read."""
+    if lang == "ko":
+        return tool.endpoint.title(lang).removesuffix(" 조회")
+    return " ".join(w.lower() if w[1:].islower() or len(w) == 1 else w for w in tool.endpoint.title(lang).split())
+
+
+def _render(section: str, scope: dict[str, Any], lang: str, rng: random.Random) -> str:
+    text = " ".join(rng.choice(frames(lang)[section])[0].render(**scope).split())
     text = text.replace(" .", ".").replace(" ,", ",").replace("( ", "(").replace(" )", ")").replace("()", "").strip()
     return settle(text) if lang == "ko" else text[0].upper() + text[1:]
 

@@ -7,7 +7,7 @@ The harvester uses the same eye to find where a value is said.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -76,11 +76,20 @@ class Ungrounded:
         return f"{self.place} = {self.value!r} is not said in the text"
 
 
-class Haystack:
-    """A text prepared for finding phrases whatever their spacing and letter case."""
+def _one(dimension: str) -> Decimal:
+    return Decimal(1)
 
-    def __init__(self, text: str) -> None:
+
+class Haystack:
+    """A text prepared for finding phrases whatever their spacing and letter case.
+
+    `size` tells how large the model's unit of a dimension is in kN and m: numbers with a unit are measured by it, bare numbers stand for
+    themselves.
+    """
+
+    def __init__(self, text: str, size: Callable[[str], Decimal] = _one) -> None:
         self.text = text
+        self.size = size
         self.reading: Reading = read(text)
         self.lower = text.lower()
         kept = [i for i, c in enumerate(text) if c not in " \t\n-_·‑"]
@@ -167,11 +176,12 @@ def factors(number: Number, dimension: str, kind: str, units: Sequence[str]) -> 
 
 def number_evidence(value: float, note: dict[str, Any], hay: Haystack) -> Iterator[Evidence]:
     """Numbers of the text that say a value; `detail` is (number, factor, unit, sign said apart)."""
-    wanted = Decimal(repr(value))
+    plain = Decimal(repr(value))
     dimension, kind = note.get("dim", "none"), note.get("kind", "")
+    measured = plain * hay.size(dimension)
     for number in hay.reading.numbers:
         for factor, unit in factors(number, dimension, kind, hay.reading.units):
-            meant = number.value * factor
+            meant, wanted = number.value * factor, plain if unit is None else measured
             if same(meant, wanted, number.word or "/" in number.written):
                 yield Evidence(number.start, number.tail, "number", (number, factor, unit, False))
                 break
@@ -471,6 +481,10 @@ def _by_sequence(leaf: Leaf, leaves: Sequence[Leaf], hay: Haystack) -> bool:
     if leaf.kind != "number":
         return False
     column = [other for other in leaves if other.field == leaf.field and other.kind == "number"]
+    numbers = list(dict.fromkeys(c.value for c in column))
+    if leaf.note.get("kind") in NUMBERED and len(numbers) > 2 and all(isinstance(n, int) for n in numbers):
+        if next(run_evidence(numbers, hay), None) is not None:
+            return True
     values = sorted({Decimal(repr(c.value)) for c in column})
     if len(values) < 2:
         return False

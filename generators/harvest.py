@@ -167,6 +167,8 @@ def _unfit(span: Evidence, hay: Haystack) -> bool:
     their place."""
     if span.how == "sequence":
         return len({hay.text[a.end : b.start].strip() for a, b in zip(span.detail, span.detail[1:], strict=False)}) > 1
+    if span.how == "text":  # TR-01~06: the name is the first of several
+        return hay.text[span.end - 1].isdigit() and re.match(r"\s?[~–]\s?[A-Za-z-]*\d", hay.text[span.end :]) is not None
     if span.how == "run":
         between = _EXCLUSION_WORDS.sub("", hay.text[span.detail[0].end : span.end])
         return len(re.findall(r"[A-Za-z가-힣]", between)) > 2
@@ -312,6 +314,9 @@ def _strings_first(variables: Sequence[Variable], hay: Haystack, lexicon: Lexico
     for v in phrases:
         v.spans = [s for s in v.spans if not _touches(s, taken)]
     bind(phrases, hay, lexicon)
+    for v in phrases:  # said twice in different words: another code would leave the other words standing
+        if len({hay.text[s.start : s.end].lower() for s in v.spans}) > 1 and any(not _touches(s, [(b.start, b.end) for b in v.bound]) for s in v.spans):
+            v.bound = []
 
 
 def _touches(span: Evidence, taken: Sequence[tuple[int, int]]) -> bool:
@@ -710,7 +715,7 @@ def _build_loop(
     row_slots: dict[Place, str] = {}
     for place, specs in looks.items():
         telling = [s for s in specs if s["eg"] != 0] or specs  # a zero fits every unit
-        spec = dict(telling[0])
+        spec = dict(specs[0] if specs[0]["as"] == "phrase" else telling[0])
         if any(s.get(k) != spec.get(k) for s in telling for k in ("as", "unit", "factor", "apart")):
             return None
         spec["eg"] = [s["eg"] for s in specs]

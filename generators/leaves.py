@@ -109,3 +109,30 @@ def call_leaves(tool: Tool, arguments: dict[str, Any]) -> list[Leaf]:
         body = {k: v for k, v in arguments.items() if k != "ids"}
         out += walk(body, endpoint.schema, (), "") if body else ()
     return out
+
+
+def in_schema_order(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The call with the keys of every object in the order in which the tool's definition lists them, so that equal calls are written alike."""
+    endpoint = tool.endpoint
+    if not endpoint.is_table:
+        ordered: dict[str, Any] = _ordered(arguments, endpoint.schema)
+        return ordered
+    records = arguments.get("Assign")
+    if not isinstance(records, dict):
+        return arguments
+    return {**arguments, "Assign": {k: _ordered(v, endpoint.schema) for k, v in records.items()}}
+
+
+def _ordered(value: Any, schema: Schema) -> Any:
+    if isinstance(value, list):
+        inner = schema.get("items", {})
+        return [_ordered(v, inner) for v in value] if value and isinstance(value[0], (dict, list)) else value
+    if not isinstance(value, dict):
+        return value
+    known = schema.get("properties", {})
+    rest = schema.get("additionalProperties")
+    rest = rest if isinstance(rest, dict) else {}
+    return {
+        **{k: _ordered(value[k], known[k]) for k in known if k in value},
+        **{k: _ordered(v, rest) for k, v in value.items() if k not in known},
+    }

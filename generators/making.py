@@ -16,14 +16,12 @@ from typing import Any
 
 from gennx.generators.bank import Bank
 from gennx.generators.definitions import Definitions
-from gennx.generators.dialogues import Dropped, Talk, closing
-from gennx.generators.kinds import MAKERS, Job, fits
-from gennx.generators.sampler import SamplingError, sample_record
-from gennx.generators.scene import Scene
+from gennx.generators.dialogues import Dropped
+from gennx.generators.kinds import MAKERS, Job, fits, single_call
 from gennx.generators.settings import Settings
-from gennx.generators.single import Case, Maker, Seen, Want
+from gennx.generators.single import Maker, Seen, Want
 from gennx.schemas import load_catalogue
-from gennx.schemas.catalogue import METHODS, Endpoint, Tool
+from gennx.schemas.catalogue import METHODS, Endpoint
 
 METHOD_WEIGHTS = {"POST": 5.5, "PUT": 2.0, "GET": 1.5, "DELETE": 1.0}
 TEST_SHARE = 0.1
@@ -213,66 +211,11 @@ def _one(shop: Workshop, job: Job, kind: str, made: Made) -> tuple[str, dict[str
         if case is None:
             return None
         try:
-            return job.split, single_row(job, case)
+            return job.split, single_call(job, case)
         except Dropped as reason:
             made.dropped[str(reason)] += 1
             small = True
     return None
-
-
-def single_row(job: Job, case: Case) -> dict[str, Any]:
-    """The dialogue of one case. Raises Dropped."""
-    rng, tool = job.rng, case.tool
-    talk = job.talk()
-    stock(talk, tool, case.arguments, rng)
-    talk.user(case.text)
-    done = talk.call([(tool, case.arguments)])
-    talk.say(closing(done[0], case.lang, rng))
-    return job.finish(
-        talk, "single", case.phrasing, [(tool, case.arguments)], style=case.style,
-        variant=variant_of(tool.endpoint, case.arguments), grounding=[[name, words] for name, words in case.said],
-    )  # fmt: skip
-
-
-def variant_of(endpoint: Endpoint, arguments: dict[str, Any]) -> str:
-    """The record's kind, by the fields that the catalogue names as choosing it; empty where there is none."""
-    if not endpoint.variants:
-        return ""
-    node: Any = next(iter(arguments.get("Assign", {}).values()), arguments) if endpoint.is_table else arguments
-    out = []
-    for path in endpoint.variants:
-        value = node
-        for part in path.split("."):
-            while isinstance(value, list):
-                value = value[0] if value else None
-            value = value.get(part) if isinstance(value, dict) else None
-        if value is not None:
-            out.append(str(value))
-    return "/".join(out)
-
-
-def stock(talk: Talk, tool: Tool, arguments: dict[str, Any], rng: random.Random) -> None:
-    """Put into the model what a read, change or removal is about."""
-    endpoint = tool.endpoint
-    if not endpoint.is_table or tool.method == "POST":
-        return
-    ids = [str(i) for i in arguments.get("ids", ())] or list(arguments.get("Assign", {}))
-    if endpoint.single:
-        ids = ["1"]
-    elif tool.method == "GET" and not ids:
-        ids = [str(i) for i in sorted(rng.sample(range(1, 40), rng.choice((1, 2, 2, 3))))]
-    if endpoint.uri in ("db/UNIT", "db/STYP", "db/PJCF"):
-        return
-    scene = Scene(rng, talk.lang)
-    try:
-        first = sample_record(endpoint, rng, scene, "minimal")
-        several = len(ids) <= 4
-        records = {
-            i: sample_record(endpoint, rng, scene, "minimal") if several and n else first for n, i in enumerate(ids)
-        }
-    except SamplingError as error:
-        raise Dropped("no sample") from error
-    talk.stock(endpoint.uri, records)
 
 
 def digest(text: str) -> str:

@@ -125,6 +125,14 @@ def _written_value(match: re.Match[str]) -> Decimal | None:
     return -value if match["sign"] and match["sign"] != "+" else value
 
 
+def _listed_close(match: re.Match[str], text: str) -> bool:
+    """True if commas between groups of three digits may separate small numbers (a colour: 131,131,131) instead of thousands."""
+    groups = match["digits"].split(",")
+    if len(groups) < 2 or match["exp"] or any("." in g or int(g) > 255 for g in groups):
+        return False
+    return len(groups) > 2 or re.match(r",\s?\d{1,3}(?![\d,])", text[match.end("digits") :]) is not None
+
+
 def _digit_numbers(text: str) -> Iterator[Number]:
     for match in NUMBER.finditer(text):
         fraction = match["fraction"]
@@ -140,7 +148,7 @@ def _digit_numbers(text: str) -> Iterator[Number]:
         glued = start > 0 and (text[start - 1].isalpha() and text[start - 1].isascii() or text[start - 1] in "_^")
         if value is not None:
             yield Number(start, end, tail, value, unit, text[start:end], False, glued)
-        if fraction:  # "1/4" may also be two numbers apart (3/5 as a list)
+        if fraction or _listed_close(match, text):  # "1/4" may also be two numbers apart (3/5 as a list), so may 146,208,80
             pieces = list(re.finditer(r"\d+(?:\.\d+)?", text[start:end]))
             for piece in pieces:
                 a, b = start + piece.start(), start + piece.end()

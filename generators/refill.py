@@ -128,7 +128,9 @@ class _Draw:
         digits = min(4, int(spec.get("digits", 0)))
         alike = [v for v in typical.get("values", ()) if isinstance(v, (int, float)) and (v > 0) == (eg > 0) and v]
         if alike and not spec.get("element") and self.rng.random() < 0.6:
-            return forms.decimal(self.rng.choice(alike)) / Decimal(spec["factor"])
+            picked = forms.decimal(self.rng.choice(alike)) / Decimal(spec["factor"])
+            if len(picked.normalize().as_tuple().digits) <= 5:  # 9.993218 tonf is nothing that anybody types
+                return picked
         if dimension == "none" and abs(eg) <= 1 and digits:
             return self._ratio(eg, typical.get("range"), digits)
         if dimension == "none" and eg == eg.to_integral_value() and abs(eg) < 100:

@@ -54,9 +54,10 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0) ->
     if lang == "ko" and rng.random() < 0.4 * strength:
         text = _register(text, rng)
     several = "\n" in text
-    if rng.random() < 0.16 * strength:
+    before = rng.random() / strength if strength else 1.0
+    if before < 0.16:
         text = f"{_noise(rng.choice(pool['context']), rng)}{rng.choice((chr(10), ' ', ' ')) if several else ' '}{text}"
-    if rng.random() < 0.14 * strength:
+    elif before < 0.3:
         text = f"{rng.choice(pool['greeting'])} {text if lang == 'ko' else _lower(text, rng)}"
     if rng.random() < 0.16 * strength:
         gap = "\n" if several else " "
@@ -67,7 +68,8 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0) ->
             if lang == "en"
             else rng.choice((".", "", "~", ","))
         )
-        text = f"{text.rstrip()}{stop}{gap}{_noise(rng.choice(pool['after']), rng)}"
+        after = _noise(rng.choice(pool["after"]), rng)
+        text = f"{text.rstrip()}{stop}{gap}{_lower(after, rng) if stop == ',' else after}"
     if rng.random() < 0.05 * strength:
         text = _slip(text, lang, rng)
     return text

@@ -72,6 +72,24 @@ def test_gradients_agree_too() -> None:
     assert torch.allclose(grads[0], grads[1], rtol=1e-4, atol=1e-5)
 
 
+def test_the_cpus_output_head_gives_trls_numbers() -> None:
+    from gennx.trainer.sft import PlainScores
+    from trl.kernels import ChunkedLogProbFunction
+
+    torch.manual_seed(0)
+    targets, found = torch.randint(0, 500, (40,)), []
+    for head in (ChunkedLogProbFunction, PlainScores):
+        torch.manual_seed(1)
+        hidden, weight = torch.randn(40, 16, requires_grad=True), torch.randn(500, 16, requires_grad=True)
+        scores, entropy, _, _, right = head.apply(
+            hidden, weight, None, targets, 1.0, 128, 30.0, 1.0, ("log_probs", "entropy", "is_top1")
+        )
+        scores.sum().backward()
+        found.append((scores, entropy, right.float(), hidden.grad, weight.grad))
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
 def test_padding_and_generation_take_the_ordinary_path() -> None:
     """With a padding mask and a cache, the model answers as with transformers' own sdpa."""
     parts, answers = rows(), []

@@ -32,8 +32,9 @@ from test_trainer_fixtures import qwen_folder, tiny_qwen, write_data  # noqa: F4
 FULL = [
     "model.quantization=none", "model.dtype=float32", "lora.enabled=false", "training.optimizer=adamw_torch",
     "training.gradient_checkpointing=false", "training.gradient_accumulation=1", "training.epochs=1000",
-    "training.learning_rate=5e-3", "training.early_stopping_patience=0", "training.save_steps=1000",
-    "training.max_steps=160",
+    "training.learning_rate=3e-3", "training.early_stopping_patience=0", "training.save_steps=1000",
+    "training.max_steps=240", "training.row_tokens=2048", "training.max_length=512", "training.packing=false",
+    "training.batch_size=5", "training.logging_steps=5",
 ]  # fmt: skip
 QLORA = [
     "model.quantization=nf4", "training.optimizer=adamw_torch", "training.gradient_checkpointing=false",
@@ -78,7 +79,15 @@ def test_twenty_dialogues_are_reproduced_exactly(learned: Path, data: Path) -> N
 
 def test_a_run_keeps_what_it_promises(adapter: Path, data: Path) -> None:
     names = {path.name for path in adapter.iterdir()}
-    assert names >= {"adapter", "checkpoints", "config.yaml", "metrics.json", "training.html", "tensorboard", "run.json"}
+    assert names >= {
+        "adapter",
+        "checkpoints",
+        "config.yaml",
+        "metrics.json",
+        "training.html",
+        "tensorboard",
+        "run.json",
+    }
     metrics = json.loads((adapter / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["steps"] == len([p for p in metrics["history"] if "loss" in p]) > 0
     assert all(key in metrics["history"][-2] or key in metrics["history"][-1] for key in ("loss", "learning_rate"))
@@ -162,7 +171,9 @@ def test_the_openai_server_answers_as_trained(adapter: Path, data: Path, tmp_pat
         client = testclient.TestClient(build_app(load_engine(folder, "cpu")))
         sent = {"messages": dialogue.messages[:2], "tools": dialogue.tools, "max_tokens": 96}
         message = client.post("/v1/chat/completions", json=sent).json()["choices"][0]["message"]
-        answers.append([{**c["function"], "arguments": json.loads(c["function"]["arguments"])} for c in message["tool_calls"]])
+        answers.append(
+            [{**c["function"], "arguments": json.loads(c["function"]["arguments"])} for c in message["tool_calls"]]
+        )
     assert answers == [expected, expected]
 
 
@@ -192,7 +203,9 @@ def test_the_gguf_answers_as_trained_in_llama_cpp(adapter: Path, data: Path, tmp
     assert renderer.written(written).calls == expected
 
 
-def test_out_of_memory_goes_down_the_ladder(base: Path, data: Path, tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+def test_out_of_memory_goes_down_the_ladder(
+    base: Path, data: Path, tmp_path: Path, capsys: Any, monkeypatch: Any
+) -> None:
     """The first two attempts run out of memory (said by torch's own exception); the third goes through."""
     from gennx.trainer import train as training
 

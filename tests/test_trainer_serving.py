@@ -131,8 +131,12 @@ def test_bad_requests_are_refused_in_openais_form(renderer: Renderer) -> None:
 def test_calls_are_validated_and_deletions_ask_first() -> None:
     good = {"name": "POST /db/node", "arguments": {"id": 1, "x": 2}}
     assert problems_of(good, TOOLS) == []
-    assert problems_of({"name": "POST /db/node", "arguments": {"id": "1", "x": 2}}, TOOLS) == ["/id: '1' is not of type 'integer'"]
-    assert problems_of({"name": "PUT /db/node", "arguments": {}}, TOOLS) == ["PUT /db/node is not among the tools offered"]
+    assert problems_of({"name": "POST /db/node", "arguments": {"id": "1", "x": 2}}, TOOLS) == [
+        "/id: '1' is not of type 'integer'"
+    ]
+    assert problems_of({"name": "PUT /db/node", "arguments": {}}, TOOLS) == [
+        "PUT /db/node is not among the tools offered"
+    ]
     for name in ("DELETE /db/cons", "delete_db_cons", "POST /doc/new", "post_doc_close"):
         assert deletes({"name": name, "arguments": {}}), name
     assert not deletes(good) and not deletes({"name": "GET /db/node", "arguments": {}})
@@ -169,4 +173,6 @@ def test_calls_run_on_the_emulator() -> None:
 def test_a_turn_keeps_text_beside_calls(renderer: Renderer) -> None:
     text = '확인합니다.\n<tool_call>\n{"name": "GET /db/elem", "arguments": {"ids": [1]}}\n</tool_call>'
     message = openai_message(renderer.written(renderer.encode(text)))
-    assert message["content"] == "확인합니다." and json.loads(message["tool_calls"][0]["function"]["arguments"]) == {"ids": [1]}
+    assert message["content"] == "확인합니다." and json.loads(message["tool_calls"][0]["function"]["arguments"]) == {
+        "ids": [1]
+    }

@@ -90,12 +90,44 @@ def use_fused_kernels(model: Any) -> None:
     )
 
 
-def score_trained_tokens_only() -> None:
-    """Let TRL's output head skip untrained tokens on the CPU too, as it does on a card: nine tenths of them here."""
+class PlainScores:
+    """TRL's output head for the CPU: the same numbers from ordinary operations, several times faster there.
+
+    Stands in for `ChunkedLogProbFunction`; hidden (N, H), weight (V, H), targets (N,). Only trained tokens come in, so
+    N x V floats fit; where they would take more than `LIMIT` bytes, TRL's own tiles do the work.
+    """
+
+    LIMIT = 1 << 30
+
+    @staticmethod
+    def apply(
+        hidden: Any, weight: Any, bias: Any, targets: Any, temperature: float, chunk_size: int,
+        softcap: float | None = None, logit_scale: float = 1.0, outputs: tuple[str, ...] = (),
+    ) -> tuple[Any, ...]:  # fmt: skip
+        """Log-probabilities, entropy, two outputs that training does not ask for, and top-1 hits, each (N,)."""
+        from trl.kernels import ChunkedLogProbFunction
+
+        if len(targets) * weight.shape[0] * 4 > PlainScores.LIMIT:
+            return ChunkedLogProbFunction.apply(  # type: ignore[no-any-return]
+                hidden, weight, bias, targets, temperature, chunk_size, softcap, logit_scale, outputs
+            )
+        logits = torch.nn.functional.linear(hidden, weight.to(hidden.dtype), bias).float() * logit_scale
+        logits = (softcap * torch.tanh(logits / softcap) if softcap else logits) / temperature
+        scores = -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
+        with torch.no_grad():
+            total = logits.logsumexp(-1, keepdim=True)
+            entropy = total[:, 0] - ((logits - total).exp() * logits).sum(-1)
+            right = logits.argmax(-1) == targets
+        return scores, entropy, None, None, right
+
+
+def use_plain_scores() -> None:
+    """On the CPU, score trained tokens only (TRL does so on a card; nine tenths are not trained), with `PlainScores`."""
     import trl.trainer.utils as trl_utils
 
-    if hasattr(trl_utils, "_use_triton"):  # its one use there decides just that
-        trl_utils._use_triton = lambda device: True
+    if hasattr(trl_utils, "_use_triton") and hasattr(trl_utils, "_ChunkedLogProbFunction"):
+        trl_utils._use_triton = lambda device: True  # its one use there decides which tokens are scored
+        trl_utils._ChunkedLogProbFunction = PlainScores
 
 
 def adapter_targets(model: Any, settings: Settings) -> str | list[str]:
@@ -220,7 +252,7 @@ def build_trainer(
 
     disable_progress_bars()
     if device == "cpu":
-        score_trained_tokens_only()
+        use_plain_scores()
     warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
     arguments = build_arguments(settings, device, output, eval_columns is not None)
     trainer = GennxTrainer(

@@ -1,0 +1,131 @@
+"""One request, dependent calls in order; and plans told over several turns."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from gennx.generators import scenarios
+from gennx.generators.dialogues import Call, Dropped, closing
+from gennx.generators.grounding import Haystack, check
+from gennx.generators.kinds.job import Job, bare, joined, stock
+from gennx.generators.marks import unmark
+from gennx.generators.surround import surround
+from gennx.schemas.catalogue import Endpoint, Tool
+
+NAMED = ("db/STLD", "db/LDGR", "db/BNGR", "db/GRUP")
+"""Tables whose records other records name."""
+
+
+def chain(job: Job) -> dict[str, Any]:
+    """From a plan family that uses the endpoint, else around a name or a document. Raises Dropped."""
+    plans = [p for p in scenarios.plans_using(job.endpoint.uri) if p.requests[job.lang]]
+    if plans and job.rng.random() < 0.75:
+        return planned(job, job.rng.choice(plans), in_turns=False)
+    return _linked(job)
+
+
+def planned(job: Job, plan: scenarios.Plan, in_turns: bool) -> dict[str, Any]:
+    """A plan's steps, asked for at once or turn by turn. Raises Dropped."""
+    rng, lang, maker = job.rng, job.lang, job.shop.maker
+    if plan.endpoints & job.shop.holdout - {job.endpoint.uri}:
+        raise Dropped("plan uses a held-out endpoint")
+    try:
+        scope = scenarios.draw(plan, lang, rng)
+    except scenarios.Unfit:
+        raise Dropped("plan does not fit") from None
+    lexicons = {uri: maker.lexicon(maker.catalogue.endpoint(uri)) for uri in plan.endpoints}
+    talk = job.talk(new=plan.new)
+    for uri, records in plan.start.items():
+        talk.stock(uri, {str(k): v for k, v in scenarios.evaluate(records, scope).items()})
+    first = plan.steps[0].tool
+    teller = scenarios.teller_for(first, lexicons[first.endpoint.uri], lang, rng)
+    parts: list[tuple[str, tuple[str, ...]]]
+    if in_turns:
+        parts = [(rng.choice(t.words[lang]), t.steps) for t in plan.turns]
+    else:
+        parts = [(rng.choice(plan.requests[lang]), tuple(s.ident for s in plan.steps))]
+    calls: list[tuple[Tool, dict[str, Any]]] = []
+    so_far = ""
+    for words, idents in parts:
+        marked = scenarios.say(plan, words, scope, lang, rng, teller)
+        text = unmark(surround(marked, lang, rng, 0.5 if in_turns else 0.8))
+        so_far += "\n" + text
+        own = scenarios.calls(plan, scope, idents) if idents else []
+        if own and scenarios.unsaid(plan, so_far, scope, own, idents, lexicons):
+            raise Dropped("plan not said")
+        talk.user(text)
+        done: list[Call] = []
+        for tool, arguments in own:
+            if not maker.validation.valid(tool, arguments):
+                raise Dropped("plan invalid")
+            done += talk.call([(tool, arguments)])
+        calls += own
+        talk.say(closing(done, lang, rng) if done else job.pick("noted"))
+    kind = "multi_turn" if in_turns else "chain"
+    return job.finish(talk, kind, f"plan/{plan.name}", calls, style=plan.area)
+
+
+def _linked(job: Job) -> dict[str, Any]:
+    """A named thing is made first, then the endpoint's call that refers to it; or a file is opened, worked on and saved."""
+    rng = job.rng
+    main = job.other("POST") or job.tool
+    tables = [t for t in NAMED if t != job.endpoint.uri and t in references(job.endpoint)]
+    if main.method == "POST" and job.endpoint.is_table and tables and rng.random() < 0.7:
+        table = rng.choice(tables)
+        first = job.case(job.tool_of(table, "POST"), strength=0.0, small=True)
+        records = list(first.arguments["Assign"].values())
+        if len(records) != 1:
+            raise Dropped("several first records")
+        name = records[0].get("NAME")
+        second = job.case(main, strength=0.0, names={table: name})
+        if not isinstance(name, str) or name not in str(second.arguments):
+            raise Dropped("name not used")
+        cases = [first, second]
+    elif job.endpoint.uri.startswith("doc/"):
+        raise Dropped("no chain for documents")
+    else:
+        cases = [job.case(main, strength=0.0, small=True)]
+        if rng.random() < 0.5:
+            cases.insert(0, job.case(job.tool_of("doc/OPEN", "POST"), strength=0.0))
+        after = rng.choice(("doc/SAVE", "doc/SAVE", "doc/ANAL"))
+        if len(cases) == 1 or rng.random() < 0.5:
+            cases.append(job.case(job.tool_of(after, "POST"), strength=0.0, small=True))
+    text = bare(cases[0])
+    for case in cases[1:]:
+        lines = "\n" in text or "\n" in case.text
+        pool = [j for j in job.pool("then") if (not lines or "\n" in j) and ("2." not in j or len(cases) == 2)]
+        text = joined(pool, text, bare(case), rng)
+    hay = Haystack(text)
+    if any(check(text, c.tool, c.arguments, job.lexicon(c.tool), hay) for c in cases):
+        raise Dropped("ungrounded together")
+    talk = job.talk()
+    for case in cases:
+        stock(talk, case.tool, case.arguments, rng)
+    talk.user(text)
+    done = []
+    for case in cases:
+        done += talk.call([(case.tool, case.arguments)])
+    talk.say(closing(done, job.lang, rng))
+    return job.finish(talk, "chain", cases[-1].phrasing, [(c.tool, c.arguments) for c in cases])
+
+
+@lru_cache(maxsize=512)
+def references(endpoint: Endpoint) -> frozenset[str]:
+    """Tables that names in an endpoint's records point to."""
+    out: set[str] = set()
+
+    def look(node: Any) -> None:
+        if isinstance(node, dict):
+            ref = node.get("x-gennx", {}).get("ref") if isinstance(node.get("x-gennx"), dict) else None
+            if ref:
+                out.add(str(ref).split(".")[0])
+            for key, inner in node.items():
+                if key != "x-gennx":
+                    look(inner)
+        elif isinstance(node, list):
+            for inner in node:
+                look(inner)
+
+    look(endpoint.schema)
+    return frozenset(out)

@@ -1,0 +1,201 @@
+"""One dialogue to make: what it is about, its random stream, and what every kind of dialogue needs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gennx.emulator import Model
+from gennx.generators.compose import NOUNS
+from gennx.generators.dialogues import ANSWER_TOKENS, Dropped, Talk, system_pool, system_prompt
+from gennx.generators.forms import run as write_run
+from gennx.generators.leaves import Leaf
+from gennx.generators.lexicon import TEMPLATES, Lexicon
+from gennx.generators.model_units import KN_M, Units
+from gennx.generators.particles import settle
+from gennx.generators.sampler import SamplingError, sample_record
+from gennx.generators.scene import Scene
+from gennx.generators.single import Case, Seen, Want
+from gennx.generators.tokens import count as count_tokens
+from gennx.schemas.catalogue import Endpoint, Tool
+
+if TYPE_CHECKING:
+    from gennx.generators.making import Workshop
+
+NUMBERED_TABLES = frozenset({"serial", "material_id", "section_id", "thickness_id", "record_id"})
+
+
+@dataclass
+class Job:
+    """One dialogue to make. `turn` counts the tool's dialogues; `split` is where it goes."""
+
+    shop: Workshop
+    tool: Tool
+    lang: str
+    rng: random.Random
+    index: int
+    turn: int
+    split: str
+    seen: Seen
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.tool.endpoint
+
+    def lexicon(self, tool: Tool | None = None) -> Lexicon:
+        return self.shop.maker.lexicon((tool or self.tool).endpoint)
+
+    def tool_of(self, uri: str, method: str) -> Tool:
+        return self.shop.maker.catalogue.tool(uri, method)
+
+    def other(self, method: str) -> Tool | None:
+        """The endpoint's tool of another method, if it has one."""
+        return self.tool_of(self.endpoint.uri, method) if method in self.endpoint.methods else None
+
+    def pool(self, name: str) -> list[str]:
+        return turns()[f"{name}_{self.lang}"]
+
+    def pick(self, sentences: str, /, **words: str) -> str:
+        """One of the shared sentences, filled."""
+        text = self.rng.choice(self.pool(sentences)).format(**words)
+        return settle(text) if self.lang == "ko" else text
+
+    def want(self, **more: Any) -> Want:
+        return Want(turn=self.turn, split=self.split, **more)
+
+    def case(self, tool: Tool, **more: Any) -> Case:
+        """A checked case. Raises Dropped."""
+        made = self.shop.maker.case(tool, self.lang, self.rng, self.want(**more))
+        if made is None:
+            raise Dropped("no case")
+        return made
+
+    def talk(self, new: bool = False, units: Units = KN_M) -> Talk:
+        """A dialogue with its system prompt; `new` says that the model is empty."""
+        talk = Talk(self.lang, Model(), self.shop.settings.tool_names)
+        text = system_prompt(self.lang, units.written, self.rng)
+        if new:
+            text += " " + self.rng.choice(system_pool()[f"{self.lang}_new"])
+        talk.system(text)
+        if units is not KN_M:
+            talk.stock("db/UNIT", {"1": units.record})
+        return talk
+
+    def title(self) -> str:
+        title = self.endpoint.title(self.lang)
+        return title if self.lang == "ko" or title[1:2].isupper() else title[0].lower() + title[1:]
+
+    def field_name(self, leaf: Leaf) -> str:
+        """What people of the dialogue's language call a field."""
+        return next((a for a in self.lexicon().called(leaf) if _korean(a) == (self.lang == "ko")), leaf.name(self.lang))
+
+    def finish(
+        self, talk: Talk, kind: str, phrasing: str, calls: Sequence[tuple[Tool, dict[str, Any]]], **more: Any
+    ) -> dict[str, Any]:
+        """The row: tools for the calls, look-alikes, meta. Raises Dropped."""
+        for message in talk.messages:
+            text = message["content"]
+            if message["role"] == "tool" and len(text) > 1000 and count_tokens(text) > ANSWER_TOKENS:
+                raise Dropped("answer too long")
+        users = "\n".join(m["content"] for m in talk.messages if m["role"] == "user")
+        if kind != "single" and users in self.seen.texts:
+            raise Dropped("repeated")
+        settings = self.shop.settings
+        count = self.rng.randint(*settings.distractors)
+        if len({t.name for t, _ in calls}) > 2:  # a chain offers several right tools already
+            count = min(count, max(1, count - 2))
+        budget = settings.max_tokens - talk.tokens()
+        without = more.pop("without", frozenset())
+        tools, tokens, _ = self.shop.definitions.offer(calls or [(self.tool, {})], count, budget, self.rng, without)
+        meta = {
+            "id": f"{self.endpoint.uri}/{self.index}",
+            "tier": self.endpoint.tier,
+            "endpoint": self.endpoint.uri,
+            "method": self.tool.method,
+            "variant": "",
+            "kind": kind,
+            "language": self.lang,
+            "phrasing": phrasing,
+            "style": more.pop("style", kind),
+            "grounding": [],
+            **more,
+        }
+        row, _ = talk.row(tools, tokens, meta, settings.max_tokens)
+        self.seen.texts.add(users)
+        return row
+
+
+@lru_cache(maxsize=1)
+def turns() -> dict[str, list[str]]:
+    data: dict[str, list[str]] = orjson.loads((TEMPLATES / "shared" / "turns.json").read_bytes())
+    return data
+
+
+def _korean(text: str) -> bool:
+    return any("가" <= c <= "힣" for c in text)
+
+
+def bare(case: Case) -> str:
+    """A case's text fit to stand beside others."""
+    return case.text.strip().rstrip(".~!")
+
+
+def joined(pool: Sequence[str], a: str, b: str, rng: random.Random) -> str:
+    """Two requests as one, by one of the patterns over {a} and {b}; within a sentence the second begins in lower case."""
+    pattern = rng.choice(pool)
+    before = pattern.split("{b}")[0].rstrip(" ")
+    if before[-1:] not in (".", "\n", ")", "?", "!", "-", ":") and b[:1].isascii() and b[1:2].islower():
+        b = b[0].lower() + b[1:]
+    if before.endswith(".") and b[:1].islower():
+        b = b[0].upper() + b[1:]
+    return pattern.format(a=a, b=b).replace("?.", "?").replace("?,", "?")
+
+
+def say_keys(tool: Tool, keys: Sequence[int], lang: str, rng: random.Random) -> str:
+    """Record numbers in words: 절점 3~6번, elements 4 and 7."""
+    text = write_run(list(keys), lang, rng, "번" if lang == "ko" else "")
+    noun = NOUNS.get(str(tool.endpoint.key), ("", ""))[lang == "en"]
+    if lang == "ko":
+        return f"{noun} {text}".strip()
+    return f"{noun}{'s' if len(keys) > 1 and noun else ''} {text}".strip()
+
+
+def runs_on(endpoint: Endpoint) -> bool:
+    """True for tables whose records have running numbers of their own, not those of a node or element they belong to."""
+    return endpoint.key in NUMBERED_TABLES or endpoint.uri in ("db/NODE", "db/ELEM")
+
+
+def stock(talk: Talk, tool: Tool, arguments: dict[str, Any], rng: random.Random) -> None:
+    """Put into the model what a read, change or removal is about. Raises Dropped."""
+    endpoint = tool.endpoint
+    if not endpoint.is_table or tool.method == "POST":
+        return
+    ids = [str(i) for i in arguments.get("ids", ())] or list(arguments.get("Assign", {}))
+    if endpoint.single:
+        ids = ["1"]
+    elif tool.method == "GET" and not ids:
+        ids = [str(i) for i in sorted(rng.sample(range(1, 40), rng.choice((1, 2, 2, 3))))]
+    if endpoint.uri in ("db/UNIT", "db/STYP", "db/PJCF"):
+        return
+    stock_keys(talk, endpoint, ids, rng)
+
+
+def stock_keys(talk: Talk, endpoint: Endpoint, keys: Sequence[int | str], rng: random.Random) -> None:
+    """Small records under these numbers, all alike where there are many. Raises Dropped."""
+    try:
+        scene = Scene(rng, talk.lang)
+        first = sample_record(endpoint, rng, scene, "minimal")
+        several = len(keys) <= 4
+        records = {
+            str(k): sample_record(endpoint, rng, scene, "minimal") if several and n else first
+            for n, k in enumerate(keys)
+        }
+    except SamplingError as error:
+        raise Dropped("no sample") from error
+    talk.stock(endpoint.uri, records)

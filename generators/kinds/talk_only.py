@@ -1,0 +1,74 @@
+"""No call at all: questions, small talk, requests outside the API or whose tool is not offered; and removals of everything, confirmed first."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from gennx.generators.dialogues import Dropped, closing
+from gennx.generators.kinds.job import Job, stock_keys
+from gennx.generators.lexicon import TEMPLATES
+from gennx.generators.marks import unmark
+from gennx.generators.surround import surround
+
+
+@lru_cache(maxsize=2)
+def conversations(lang: str) -> list[dict[str, str]]:
+    """Questions that want no call, with their answers and topics."""
+    path = TEMPLATES / "shared" / f"no_tool.{lang}.jsonl"
+    return [orjson.loads(line) for line in path.read_bytes().splitlines() if line.strip()]
+
+
+def no_tool(job: Job) -> dict[str, Any]:
+    """A question that wants no call, or a request whose tool is not among those offered. Raises Dropped."""
+    rng = job.rng
+    if rng.random() < 0.5:
+        return _conversation(job)
+    case = job.case(job.tool)
+    talk = job.talk()
+    talk.user(case.text)
+    talk.say(job.pick("absent", title=job.title()))
+    both = rng.random() < 0.5  # the endpoint's other methods go too
+    own = frozenset(
+        job.tool_of(job.endpoint.uri, m).name for m in job.endpoint.methods if both or m == job.tool.method
+    )
+    return job.finish(talk, "no_tool", case.phrasing, [(job.tool, case.arguments)], without=own)
+
+
+def _conversation(job: Job) -> dict[str, Any]:
+    """Each endpoint has its own share of the conversations, so that no two endpoints tell the same one."""
+    pool = conversations(job.lang)
+    endpoints = list(job.shop.maker.catalogue.endpoints)
+    mine = pool[endpoints.index(job.endpoint.uri) :: len(endpoints)]
+    if not mine:
+        raise Dropped("no conversation of its own")
+    row = job.rng.choice(mine)
+    talk = job.talk()
+    talk.user(unmark(surround(row["user"], job.lang, job.rng, 0.5)))
+    talk.say(row["assistant"])
+    return job.finish(talk, "no_tool", f"talk/{row['topic']}", [])
+
+
+def guard(job: Job) -> dict[str, Any]:
+    """Everything of a kind is to go: the assistant asks first, and goes on only with a yes. Raises Dropped."""
+    delete, get = job.other("DELETE"), job.other("GET")
+    if delete is None or get is None or not job.endpoint.is_table or job.endpoint.single:
+        raise Dropped("nothing to guard")
+    rng = job.rng
+    talk = job.talk()
+    first = rng.randint(1, 60)
+    keys = [first + n for n in range(rng.choice((1, 2, 2, 3)))]
+    stock_keys(talk, job.endpoint, keys, rng)
+    talk.user(unmark(surround(job.pick("all", title=job.title()), job.lang, rng)))
+    talk.say(job.pick("sure", title=job.title()))
+    tools = [(get, {"ids": []}), (delete, {"ids": keys})]
+    if rng.random() < 0.25:
+        talk.user(job.pick("no"))
+        talk.say(job.pick("kept"))
+        return job.finish(talk, "guard", "guard/no", tools)
+    talk.user(job.pick("yes"))
+    talk.call(tools[:1])
+    talk.say(closing(talk.call(tools[1:]), job.lang, rng))
+    return job.finish(talk, "guard", "guard/yes", tools)
