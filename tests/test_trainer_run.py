@@ -33,7 +33,7 @@ FULL = [
     "model.quantization=none", "model.dtype=float32", "lora.enabled=false", "training.optimizer=adamw_torch",
     "training.gradient_checkpointing=false", "training.gradient_accumulation=1", "training.epochs=1000",
     "training.learning_rate=3e-3", "training.early_stopping_patience=0", "training.save_steps=1000",
-    "training.max_steps=240", "training.row_tokens=2048", "training.max_length=512", "training.packing=false",
+    "training.max_steps=150", "training.max_length=512", "training.packing=false",
     "training.batch_size=5", "training.logging_steps=5",
 ]  # fmt: skip
 QLORA = [
