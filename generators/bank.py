@@ -68,11 +68,11 @@ class Template:
         except TemplateError as error:
             raise TemplateProblem(f"{self.place}: {error}") from None
 
-    @property
+    @cached_property
     def loops(self) -> bool:
         return any(s.get("row") for s in self.slots.values())
 
-    @property
+    @cached_property
     def next_id(self) -> bool:
         """True if the text names no number for the new records."""
         return '"NEW1"' in json.dumps(self.call)

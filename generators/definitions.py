@@ -20,6 +20,7 @@ from gennx.schemas.projection import MAX_TOKENS, definition, droppable, shorten
 
 RIGHT_TOKENS = 640
 LOOKALIKE_TOKENS = 240
+LIMITS = (RIGHT_TOKENS, 520, 420, 330, 260, 200, 150, 120, 90)
 
 
 class Definitions:
@@ -49,7 +50,7 @@ class Definitions:
         """The right tool's definition: every field that the call uses, others as the limit allows."""
         if tool.method in ("GET", "DELETE"):
             return self.of(tool, frozenset())
-        records = list(arguments["Assign"].values()) if tool.endpoint.is_table else [arguments]
+        records = list(arguments.get("Assign", {}).values()) if tool.endpoint.is_table else [arguments]
         barred: frozenset[str] = frozenset()
         if by_variant and records:
             barred = frozenset.intersection(*(frozenset(barred_paths(tool.endpoint.schema, r)) for r in records))
@@ -123,9 +124,9 @@ class Definitions:
         left = len(right)
         for tool, arguments in right.values():
             room = max(90, (budget - total) // max(1, left))
-            made, size = self.for_call(tool, arguments, min(RIGHT_TOKENS, room // 30 * 30), rng.random() < 0.5)
+            made, size = self.for_call(tool, arguments, _limit(room), rng.random() < 0.5)
             if size > room:  # a long call leaves no room for every field it uses
-                made, size = self.shown(tool, max(90, room // 30 * 30))
+                made, size = self.shown(tool, _limit(room))
             chosen.append((tool.named(self.style), made))
             total += size
             left -= 1
@@ -155,6 +156,11 @@ class Definitions:
             wanted.append(pool[rng.randrange(len(pool))])
         wanted += [self.pool[rng.randrange(len(self.pool))] for _ in range(3 * count)]
         return wanted
+
+
+def _limit(room: int) -> int:
+    """The largest of a few limits that fits: definitions are made once a limit."""
+    return next((x for x in LIMITS if x <= room), LIMITS[-1])
 
 
 def _within(path: str, dropped: set[str]) -> bool:

@@ -39,7 +39,7 @@ _KO_UNITS = {
 _KO_TENS = {"열": 10, "스물": 20, "스무": 20, "서른": 30, "마흔": 40, "쉰": 50}
 _KO_COUNTER = "개|곳|군데|칸|층|번|줄|가닥|본|단|등분|분할|회|모드|스텝|절점|요소|부재|점|경간|스팬|장|대|쌍|배|방향|개소|조|벌|차로|차선"
 _KO_WORD = re.compile(
-    rf"(?<![가-힣])(?P<tens>열|스물|스무|서른|마흔|쉰)?(?P<unit>하나|한|두|둘|세|셋|네|넷|다섯|여섯|일곱|여덟|아홉)?(?=\s?(?:{_KO_COUNTER}))|(?<![가-힣])(?P<bare>하나|둘|셋|넷|다섯|여섯|일곱|여덟|아홉|열)(?![가-힣]|\s?[가-힣]*계)"
+    rf"(?=[가-힣])(?<![가-힣])(?=[열스서마쉰하한두둘세셋네넷다여일아])(?:(?P<tens>열|스물|스무|서른|마흔|쉰)?(?P<unit>하나|한|두|둘|세|셋|네|넷|다섯|여섯|일곱|여덟|아홉)?(?=\s?(?:{_KO_COUNTER}))|(?P<bare>하나|둘|셋|넷|다섯|여섯|일곱|여덟|아홉|열)(?![가-힣]|\s?[가-힣]*계))"
 )
 _SINO = {"영": 0, "공": 0, "일": 1, "이": 2, "삼": 3, "사": 4, "오": 5, "육": 6, "칠": 7, "팔": 8, "구": 9}
 _SINO_BIG = {"십": 10, "백": 100, "천": 1000}
@@ -54,7 +54,7 @@ _EN_ONES = {
 }
 _EN_TENS = {w: 10 * i for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 _EN_WORD = re.compile(
-    r"(?<![A-Za-z])(?:(?P<hundreds>one|two|three|four|five|six|seven|eight|nine|a)\s(?P<hundred>hundred)(?:\s(?:and\s)?)?)?"
+    rf"(?<![A-Za-z])(?=(?:a\s|{'|'.join([*_EN_TENS, *_EN_ONES])}))(?:(?P<hundreds>one|two|three|four|five|six|seven|eight|nine|a)\s(?P<hundred>hundred)(?:\s(?:and\s)?)?)?"
     rf"(?P<tens>{'|'.join(_EN_TENS)})?[\s-]?(?P<ones>{'|'.join(_EN_ONES)})?(?![A-Za-z])",
     re.I,
 )

@@ -54,6 +54,8 @@ class Want:
     strength: float = 1.0
     names: dict[str, str] = field(default_factory=dict)
     new: bool = False
+    avoid: frozenset[str] = frozenset()
+    """Phrasings that will not do."""
 
 
 PLAIN = Want(strength=0.0)
@@ -65,6 +67,8 @@ class Seen:
     def __init__(self) -> None:
         self.texts: set[str] = set()
         self.calls: dict[str, str] = {}
+        self.barren: set[str] = set()
+        """Phrasings from which no value can be left out."""
 
     def take(self, case: Case, split: str, patient: bool) -> bool:
         """Take up a case if it is new. A call may come again in its own split where a tool has few (impatient)."""
@@ -88,6 +92,7 @@ class Maker:
     validation: Validation = field(default_factory=Validation)
     rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REJECTS, 0))
     _lexicons: dict[str, Lexicon] = field(default_factory=dict)
+    _templates: dict[tuple[str, str, bool, bool | None], list[Template]] = field(default_factory=dict)
 
     def lexicon(self, endpoint: Endpoint) -> Lexicon:
         if endpoint.uri not in self._lexicons:
@@ -97,19 +102,23 @@ class Maker:
     def forget(self, endpoint: Endpoint) -> None:
         """Free an endpoint's words."""
         self._lexicons.pop(endpoint.uri, None)
+        for key in [k for k in self._templates if k[0].endswith(f" /{endpoint.uri.lower()}")]:
+            del self._templates[key]
         self.bank.forget(endpoint)
 
     def templates(self, tool: Tool, lang: str, want: Want = PLAIN) -> list[Template]:
         """Templates of a tool and language that fit what is wanted."""
-        every = [
-            t
-            for t in self.bank.templates(tool.endpoint)
-            if t.method == tool.method and t.lang == lang and t.next_id == want.new
-        ]
-        if want.held_out is None:
-            return every
-        apart = held_apart(every)
-        return [t for t in every if (t.ident in apart) == want.held_out]
+        key = (tool.name, lang, want.new, want.held_out)
+        if key not in self._templates:
+            every = [
+                t for t in self.bank.templates(tool.endpoint) if t.method == tool.method and t.lang == lang and t.next_id == want.new
+            ]  # fmt: skip
+            if want.held_out is not None:
+                apart = held_apart(every)
+                every = [t for t in every if (t.ident in apart) == want.held_out]
+            self._templates[key] = every
+        found = self._templates[key]
+        return [t for t in found if t.ident not in want.avoid] if want.avoid else found
 
     def case(
         self, tool: Tool, lang: str, rng: random.Random, want: Want = PLAIN, seen: Seen | None = None

@@ -16,7 +16,7 @@ from gennx.trainer.data import Dialogue, parse_row
 from gennx.trainer.engine import Engine, openai_message
 from gennx.trainer.models import load_tokenizer
 from gennx.trainer.rendering import Renderer, expected_calls
-from test_trainer_fixtures import TOOLS, qwen_folder, small_rows  # noqa: F401
+from test_trainer_fixtures import TOOLS, qwen_folder, small_rows, tool  # noqa: F401
 
 COUNT = 50
 
@@ -140,7 +140,7 @@ def test_calls_are_validated_and_deletions_ask_first() -> None:
     for name in ("DELETE /db/cons", "delete_db_cons", "POST /doc/new", "post_doc_close"):
         assert deletes({"name": name, "arguments": {}}), name
     assert not deletes(good) and not deletes({"name": "GET /db/node", "arguments": {}})
-    talk = Conversation(None, TOOLS)  # type: ignore[arg-type]
+    talk = Conversation(None, [*TOOLS, tool("DELETE /db/cons", "ids")])  # type: ignore[arg-type]
     ran: list[str] = []
     asked: list[str] = []
 

@@ -22,11 +22,15 @@ def clarify(job: Job) -> dict[str, Any]:
     post = job.other("POST") or job.tool
     rng = job.rng
     lexicon = job.lexicon()
-    for _ in range(16):
-        case = job.shop.maker.case(post, job.lang, rng, job.want(strength=0.0, small=True))
-        if case is None or len(case.arguments.get("Assign", {"1": 0})) != 1:
+    for _ in range(10):
+        want = job.want(strength=0.0, small=True, avoid=frozenset(job.seen.barren))
+        case = job.shop.maker.case(post, job.lang, rng, want)
+        if case is None:
             continue
-        for leaf, shortened, words in _omissions(job, case):
+        found = _omissions(job, case) if len(case.arguments.get("Assign", {"1": 0})) == 1 else []
+        if not found:
+            job.seen.barren.add(case.phrasing)
+        for leaf, shortened, words in found:
             gaps = check(shortened, post, case.arguments, lexicon)
             if [g.place for g in gaps] != ["/".join(map(str, leaf.place))]:
                 continue

@@ -96,9 +96,9 @@ class Job:
         return next((a for a in self.lexicon().called(leaf) if _korean(a) == (self.lang == "ko")), leaf.name(self.lang))
 
     def finish(
-        self, talk: Talk, kind: str, phrasing: str, calls: Sequence[tuple[Tool, dict[str, Any]]], **more: Any
+        self, talk: Talk, kind: str, phrasing: str, calls: Sequence[tuple[Tool, dict[str, Any]]], near: Tool | None = None, **more: Any
     ) -> dict[str, Any]:
-        """The row: tools for the calls, look-alikes, meta. Raises Dropped."""
+        """The row: tools for the calls (or `near` where nothing is called), look-alikes, meta. Raises Dropped."""
         for message in talk.messages:
             text = message["content"]
             if message["role"] == "tool" and len(text) > 1000 and count_tokens(text) > ANSWER_TOKENS:
@@ -112,7 +112,7 @@ class Job:
             count = min(count, max(1, count - 2))
         budget = settings.max_tokens - talk.tokens()
         without = more.pop("without", frozenset())
-        tools, tokens, _ = self.shop.definitions.offer(calls or [(self.tool, {})], count, budget, self.rng, without)
+        tools, tokens, _ = self.shop.definitions.offer(calls or [(near or self.tool, {})], count, budget, self.rng, without)
         meta = {
             "id": f"{self.endpoint.uri}/{self.index}",
             "tier": self.endpoint.tier,

@@ -12,6 +12,7 @@ from gennx.generators.kinds.job import Job, stock_keys
 from gennx.generators.lexicon import TEMPLATES
 from gennx.generators.marks import unmark
 from gennx.generators.surround import surround
+from gennx.schemas.catalogue import Tool
 
 
 @lru_cache(maxsize=2)
@@ -45,10 +46,25 @@ def _conversation(job: Job) -> dict[str, Any]:
     if not mine:
         raise Dropped("no conversation of its own")
     row = job.rng.choice(mine)
+    text = row["user"]
+    if job.rng.random() < 0.2:
+        text = f"{job.pick('hello')} {text}"
     talk = job.talk()
-    talk.user(unmark(surround(row["user"], job.lang, job.rng, 0.5)))
+    talk.user(text)
     talk.say(row["assistant"])
-    return job.finish(talk, "no_tool", f"talk/{row['topic']}", [])
+    return job.finish(talk, "no_tool", f"talk/{row['topic']}", [], near=_near(job, text))
+
+
+def _near(job: Job, text: str) -> Tool:
+    """A tool that the question's words bring to mind, so that the temptation to call stands among those offered."""
+    found = [
+        e for e in job.shop.maker.catalogue
+        if e.uri not in job.shop.holdout and any(name.lower() in text.lower() for name in (e.title(job.lang), *e.aka(job.lang)))
+    ]  # fmt: skip
+    if not found:
+        return job.tool
+    endpoint = max(found, key=lambda e: len(e.title(job.lang)))
+    return Tool(endpoint, endpoint.methods[0])
 
 
 def guard(job: Job) -> dict[str, Any]:

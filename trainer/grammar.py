@@ -1,0 +1,105 @@
+"""The grammar of an assistant's turn: free text, or well-formed calls of the offered tools, or both in this order.
+
+A call is written as every chat template of ours writes it, its arguments by the JSON Schema of the tool. For a tool of
+the catalogue that is the catalogue's schema, fuller than the shortened one in the prompt; `relaxed` takes out what the
+grammar engine (llguidance) cannot hold, which is then left to the check of schema validity.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from gennx.trainer.rendering import CALL_CLOSE, CALL_OPEN
+
+Schema = dict[str, Any]
+MOST_CALLS = 8
+KEPT = frozenset({
+    "type", "enum", "const", "properties", "required", "items", "minItems", "maxItems", "minimum", "maximum",
+    "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern", "anyOf", "additionalProperties",
+    "minProperties",
+})  # fmt: skip
+"""Keywords that the engine holds exactly. Dropped: if/then/else, allOf, not, oneOf (becomes anyOf), contains,
+dependentRequired, uniqueItems, multipleOf, maxProperties, formats and annotations."""
+SPACING = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
+
+
+def relaxed(schema: Any) -> Any:
+    """A schema that admits at least all that the given one admits, in the engine's own keywords.
+
+    Keys of objects come in the schema's order; an object without `additionalProperties` is closed, since a model has
+    nothing to gain from inventing keys; record keys (`propertyNames`) become a pattern.
+    """
+    if not isinstance(schema, dict):
+        return schema
+    out = {key: value for key, value in schema.items() if key in KEPT}
+    for key in ("items", "additionalProperties"):
+        if isinstance(out.get(key), dict):
+            out[key] = relaxed(out[key])
+    if "properties" in out:
+        out["properties"] = {k: relaxed(v) for k, v in out["properties"].items() if not _computed(v)}
+        if "additionalProperties" not in out:
+            out["additionalProperties"] = False
+    options = schema.get("anyOf") or schema.get("oneOf")
+    out.pop("anyOf", None)
+    if options and "properties" not in out:
+        out["anyOf"] = [relaxed(option) for option in options]
+    if "required" in out:
+        out["required"] = [name for name in out["required"] if name in out.get("properties", {})]
+    if "enum" in out or "const" in out:
+        out = {key: out[key] for key in ("enum", "const") if key in out}
+    return _with_record_keys(out, schema.get("propertyNames"))
+
+
+def _computed(schema: Any) -> bool:
+    return isinstance(schema, dict) and bool(schema.get("readOnly"))
+
+
+def _with_record_keys(out: Schema, names: Any) -> Schema:
+    """Keys of records: the one that there is, or any number."""
+    rest = out.get("additionalProperties")
+    if not isinstance(names, dict) or not isinstance(rest, dict):
+        return out
+    kept = {key: value for key, value in out.items() if key not in ("additionalProperties", "minProperties")}
+    if "const" in names:
+        return {**kept, "properties": {names["const"]: rest}, "required": [names["const"]], "additionalProperties": False}
+    found = {"patternProperties": {names["pattern"]: rest}, "additionalProperties": False}
+    return {**kept, **found, **({"minProperties": out["minProperties"]} if "minProperties" in out else {})}
+
+
+@lru_cache(maxsize=2048)
+def _catalogue_schema(name: str) -> str | None:
+    """The relaxed arguments of a catalogue's tool as JSON text, None for a name outside it."""
+    from gennx.schemas.catalogue import load_catalogue
+
+    catalogue = load_catalogue()
+    tool = catalogue.tools.get(name) or catalogue.snake_tools.get(name)
+    return json.dumps(relaxed(tool.arguments), ensure_ascii=False) if tool else None
+
+
+def arguments_schema(function: dict[str, Any]) -> str:
+    """The schema that the arguments of an offered function are held to, as JSON text."""
+    known = _catalogue_schema(function["name"])
+    if known is not None:
+        return known
+    given = function.get("parameters") or {"type": "object"}
+    return json.dumps(relaxed(given), ensure_ascii=False)
+
+
+def turn_grammar(tools: list[dict[str, Any]]) -> str:
+    """The grammar of a turn, in llguidance's Lark dialect. Without tools: text alone."""
+    text = "TEXT: /[^<{]+/"
+    if not tools:
+        return f"start: TEXT\n{text}\n"
+    rules = []
+    for number, tool in enumerate(tools):
+        function = tool["function"]
+        schema = arguments_schema(function)
+        schema = schema[:-1] + (", " if len(schema) > 2 else "") + f'"x-guidance": {json.dumps(SPACING)}}}'
+        head = json.dumps(f'{CALL_OPEN}\n{{"name": {json.dumps(function["name"], ensure_ascii=False)}, "arguments": ', ensure_ascii=False)
+        tail = json.dumps(f"}}\n{CALL_CLOSE}")
+        rules.append(f"call{number}: {head} args{number} {tail}\nargs{number}: %json {schema}")
+    names = " | ".join(f"call{number}" for number in range(len(tools)))
+    more = f'("\\n" call){{0,{MOST_CALLS - 1}}}'
+    return f"start: TEXT | TEXT? call {more}\n{text}\ncall: {names}\n" + "\n".join(rules) + "\n"
