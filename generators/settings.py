@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ class Settings:
         ).hexdigest()
 
 
+@lru_cache(maxsize=1)
 def package_digest() -> str:
     """Digest over names and sizes of the package's data and code, so that parts of an older version are not taken up."""
     root = Path(__file__).resolve().parent.parent

@@ -62,7 +62,7 @@ def rules_page(catalogue: Catalogue) -> str:
     for uri, rules in every.items():
         if rules:
             lines += [f"## {uri}", "", "| at | fields | rule |", "| --- | --- | --- |"]
-            lines += [f"| {r.at} | {', '.join(f'`{f}`' for f in r.fields)} | {r.why} |" for r in rules]
+            lines += [f"| {r.at} | {', '.join(f'`{f}`' for f in sorted(r.fields))} | {r.why} |" for r in rules]
             lines.append("")
     empty = [e.uri for e in catalogue if e.empty_ok]
     lines += ["## Creations that take an empty record", "", *[f"- {uri}" for uri in empty], ""]

@@ -27,6 +27,7 @@ from gennx.schemas.catalogue import Endpoint, Tool
 if TYPE_CHECKING:
     from gennx.generators.making import Workshop
 
+SMALL_RECORDS = 16
 NUMBERED_TABLES = frozenset({"serial", "material_id", "section_id", "thickness_id", "record_id"})
 
 
@@ -187,15 +188,21 @@ def stock(talk: Talk, tool: Tool, arguments: dict[str, Any], rng: random.Random)
 
 
 def stock_keys(talk: Talk, endpoint: Endpoint, keys: Sequence[int | str], rng: random.Random) -> None:
-    """Small records under these numbers, all alike where there are many. Raises Dropped."""
-    try:
-        scene = Scene(rng, talk.lang)
-        first = sample_record(endpoint, rng, scene, "minimal")
-        several = len(keys) <= 4
-        records = {
-            str(k): sample_record(endpoint, rng, scene, "minimal") if several and n else first
-            for n, k in enumerate(keys)
-        }
-    except SamplingError as error:
-        raise Dropped("no sample") from error
-    talk.stock(endpoint.uri, records)
+    """Small records under these numbers. Raises Dropped."""
+    pool = _small_records(endpoint, talk.lang)
+    if not pool:
+        raise Dropped("no sample")
+    talk.stock(endpoint.uri, {str(k): rng.choice(pool) for k in keys})
+
+
+@lru_cache(maxsize=64)
+def _small_records(endpoint: Endpoint, lang: str) -> tuple[dict[str, Any], ...]:
+    """Records with few fields, the same in every run and process: what stands in the model before the talk begins."""
+    rng = random.Random(f"stock/{endpoint.uri}/{lang}")
+    out = []
+    for _ in range(SMALL_RECORDS):
+        try:
+            out.append(sample_record(endpoint, rng, Scene(rng, lang), "minimal"))
+        except SamplingError:
+            continue
+    return tuple(out)
