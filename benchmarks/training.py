@@ -239,9 +239,10 @@ def run_original(case: str, folder: Path, quick: bool, work: Path) -> dict[str, 
 def check_packing(folder: Path) -> dict[str, Any]:
     """Losses of four dialogues packed in one row against the same dialogues alone, on this device."""
     import torch
-    from gennx.trainer import attention
     from transformers import AutoModelForCausalLM
     from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+    from gennx.trainer import attention
 
     cuda = torch.cuda.is_available()
     config: dict[str, Any] = {

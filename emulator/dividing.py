@@ -180,9 +180,7 @@ def _replace(builder: Builder, key: str, element: Record, cells: Sequence[Sequen
         builder.element({**element, "NODE": nodes}, key if index == 0 else None)
 
 
-def _bricks(
-    c: Sequence[Point], u: Sequence[float], v: Sequence[float], w: Sequence[float]
-) -> list[list[Point]]:
+def _bricks(c: Sequence[Point], u: Sequence[float], v: Sequence[float], w: Sequence[float]) -> list[list[Point]]:
     """Cells of a hexahedron: bottom corners first, then the top ones above them."""
     if (len(u) - 1) * (len(v) - 1) * (len(w) - 1) > MOST_CELLS:
         raise BadMesh(WRONG_FIELD)

@@ -193,10 +193,11 @@ def _story(maker: Maker, key: str, mention: Mention) -> Record:
     name = str(mention.value) if mention.target.field else f"{key}F"
     levels = [r.get("STORY_LEVEL", 0) for r in maker.document.store.rows("db/STOR").values()]
     found = re.search(r"(B?)(\d+)", name.upper())
-    if found:
-        level = -STOREY * int(found[2]) if found[1] else STOREY * (int(found[2]) - 1)
-    else:
-        level = max(levels, default=0.0) + STOREY
+    level = (
+        (-STOREY * int(found[2]) if found[1] else STOREY * (int(found[2]) - 1))
+        if found
+        else max(levels, default=0.0) + STOREY
+    )
     return {**maker.plain("db/STOR"), "STORY_NAME": name, "STORY_LEVEL": level}
 
 

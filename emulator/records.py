@@ -24,9 +24,7 @@ LIVE_NAMES = frozenset(
 )  # fmt: skip
 # Tables in which a live server stores nothing, without an error, under a key whose owner is missing.
 SILENT = frozenset({"db/SECF", "db/CNLD", "db/BMLD"})
-MASS_WARNING = (
-    "[Warning] DTO_NMAS.999999 The command is ignored because the specified node does not exist in the model"
-)
+MASS_WARNING = "[Warning] DTO_NMAS.999999 The command is ignored because the specified node does not exist in the model"
 UNIQUE = ("db/STLD", "db/LCOM-")
 GUARD = (
     "DELETE /{uri} without record numbers would empty the whole table; name them, as in DELETE /{uri}/1,2 "
@@ -239,5 +237,3 @@ def change_unit(document: Document, rules: Rules, wanted: Record) -> None:
         table = document.store.writable(uri)
         for key, record in table.items():
             table[key] = change.record(endpoint.schema, record)
-
-

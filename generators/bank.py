@@ -206,7 +206,9 @@ def check_folder(root: Path, endpoints: Iterable[Endpoint]) -> int:
             for template in read_templates(root / folder_of(endpoint.uri) / f"{lang}.jinja", lang):
                 unknown = missing_names(template)
                 if unknown:
-                    raise TemplateProblem(f"{template.place}: nothing supplies {', '.join(sorted(unknown))}; name a slot behind ::")
+                    raise TemplateProblem(
+                        f"{template.place}: nothing supplies {', '.join(sorted(unknown))}; name a slot behind ::"
+                    )
                 count += 1
     return count
 

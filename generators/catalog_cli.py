@@ -78,8 +78,8 @@ def list_(
 @click.option("--format", "style", type=FORMATS, default="table", show_default=True)
 def show(uri: str, style: str) -> None:
     """Show one endpoint: its fields, codes and rules, e.g. gennx-catalog show db/CONS"""
-    from gennx.generators.lexicon import fields_of
     from gennx.generators.leaves import inner_schema
+    from gennx.generators.lexicon import fields_of
     from gennx.schemas.rules import rules_of
 
     with one_line():
@@ -126,7 +126,12 @@ def tools(tiers: tuple[tuple[int, ...], ...], uris: tuple[str, ...], tool_names:
         return
     print_rows(
         [
-            {"tool": t.named(tool_names), "url": "/" + t.endpoint.uri, "tokens": definitions.shown(t)[1], "en": t.endpoint.en}
+            {
+                "tool": t.named(tool_names),
+                "url": "/" + t.endpoint.uri,
+                "tokens": definitions.shown(t)[1],
+                "en": t.endpoint.en,
+            }
             for t in every
         ],
         style,
@@ -141,7 +146,7 @@ def stats(style: str) -> None:
     from gennx.generators.lexicon import fields_of
     from gennx.schemas.rules import rules_of
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for tier in (1, 2, 3):
         picked = load_catalogue().select([tier])
         fields = [(p, s) for e in picked for p, s in fields_of(e.schema)]
@@ -149,7 +154,8 @@ def stats(style: str) -> None:
             "tier": tier, "endpoints": len(picked), "tools": sum(len(e.methods) for e in picked), "fields": len(fields),
             "codes": sum(len(inner_schema(s).get("enum", ())) for _, s in fields), "rules": sum(len(rules_of(e)) for e in picked),
         })  # fmt: skip
-    rows.append({k: "all" if k == "tier" else sum(r[k] for r in rows) for k in rows[0]})
+    totals: dict[str, Any] = {k: sum(r[k] for r in rows) for k in rows[0] if k != "tier"}
+    rows.append({**totals, "tier": "all"})
     print_rows(rows, style)
 
 
@@ -157,7 +163,7 @@ def stats(style: str) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="File to write.  [default: stdout]")
 def rules(out: Path | None) -> None:
     """Write the rules that the schemas took from prose (schemas/rules.md)."""
-    from gennx.generators.harvesting import write_whole
+    from gennx.generators.harvest.files import write_whole
     from gennx.schemas.rules import rules_page
 
     text = rules_page(load_catalogue())
@@ -216,7 +222,7 @@ def harvest(requests: Path | None, uris: tuple[str, ...], templates: Path | None
     takes lines {"endpoint", "method", "lang", "user", "ids" or "body"}, adds them to the folders of their endpoints and harvests those; what cannot be placed is shown with its
     line. Without a file the folders' own requests.jsonl are harvested again.
     """
-    from gennx.generators.harvesting import add_requests, harvest_folder
+    from gennx.generators.harvest.files import add_requests, harvest_folder
     from gennx.generators.lint import numbered, summary
 
     catalogue, validation = load_catalogue(), Validation()

@@ -39,7 +39,7 @@ def one_line() -> Any:
         raise Refused(f"{error.filename or 'disk'}: {error.strerror}") from None
 
 
-class Tier(click.ParamType):
+class Tier(click.ParamType):  # type: ignore[type-arg]
     """1, 2, 3 or all."""
 
     name = "1|2|3|all"
@@ -54,7 +54,7 @@ class Tier(click.ParamType):
         self.fail(f"{value!r} is no tier; take 1, 2, 3 or all", param, ctx)
 
 
-class Span(click.ParamType):
+class Span(click.ParamType):  # type: ignore[type-arg]
     """A number, or a range such as 0-16."""
 
     name = "N|N-M"
@@ -73,7 +73,7 @@ class Span(click.ParamType):
         return pair
 
 
-class Kinds(click.ParamType):
+class Kinds(click.ParamType):  # type: ignore[type-arg]
     """A comma list of kinds, each with an optional share: single,chain or single=60,chain=40."""
 
     name = "KIND[=SHARE],..."

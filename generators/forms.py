@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Sequence
@@ -58,7 +59,7 @@ def bare(value: Decimal, spec: dict[str, Any], rng: random.Random) -> str:
         power = len(digits.digits) - 1 + int(digits.exponent)
         head = plain(value.scaleb(-power))
         return rng.choice((f"{head}e{power}", f"{head}E{power}", f"{head}x10^{power}", f"{head}×10^{power}"))
-    if spec.get("comma") and size >= 1000 or size >= 10000 and not spec.get("row") and rng.random() < 0.25:
+    if (spec.get("comma") and size >= 1000) or (size >= 10000 and not spec.get("row") and rng.random() < 0.25):
         return comma(text)
     return text
 
@@ -94,7 +95,7 @@ def step_of(numbers: Sequence[int]) -> int | None:
     if len(numbers) < 3:
         return None
     step = numbers[1] - numbers[0]
-    return step if step > 0 and all(b - a == step for a, b in zip(numbers, numbers[1:], strict=False)) else None
+    return step if step > 0 and all(b - a == step for a, b in itertools.pairwise(numbers)) else None
 
 
 def run(numbers: Sequence[int], lang: str, rng: random.Random, tag: str = "", style: str = "") -> str:
@@ -103,7 +104,7 @@ def run(numbers: Sequence[int], lang: str, rng: random.Random, tag: str = "", st
     step = step_of(numbers)
     if style == "parity":
         return f"{texts[0]}~{texts[-1]}{tag}"
-    if style == "list" and step != 1 or len(texts) == 1:
+    if (style == "list" and step != 1) or len(texts) == 1:
         return _listed(texts, lang, rng, tag)
     if step == 1 and (len(texts) > 3 or style != "list" or rng.random() < 0.5):
         return _ranged(texts[0], texts[-1], lang, rng, tag)

@@ -154,10 +154,10 @@ def lexicon_of(endpoint: Endpoint, roots: tuple[Path, ...] = (TEMPLATES,)) -> Le
                 Phrase(code, code, "") for code in note["enum"] if not re.fullmatch(r"-?\d+|true|false", code)
             ]
     for root in roots:
-        path = root / folder_of(endpoint.uri) / "words.json"
-        data = read_words(path)
+        file = root / folder_of(endpoint.uri) / "words.json"
+        data = read_words(file)
         for name, table in data.get("says", {}).items():
-            says.setdefault(name, []).extend(_phrases(table, f"{path} says.{name}"))
+            says.setdefault(name, []).extend(_phrases(table, f"{file} says.{name}"))
         for name, by_lang in data.get("aliases", {}).items():
             aliases.setdefault(name, []).extend(t for texts in by_lang.values() for t in texts)
         follows += data.get("follows", [])

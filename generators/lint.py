@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from gennx.generators.bank import Request, Template, TemplateProblem, ident_of, read_requests, to_block
+from gennx.generators.drawing import draw
 from gennx.generators.grounding import NEW_KEY, check, without_unsaid_defaults
 from gennx.generators.harvest import Harvested, harvest
 from gennx.generators.lexicon import LANGUAGES, Lexicon, WordsProblem, fields_of, folder_of, lexicon_of
-from gennx.generators.refill import draw, fill, words
+from gennx.generators.refill import fill, words
 from gennx.schemas import Validation
 from gennx.schemas.catalogue import Catalogue, Endpoint
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from gennx.generators.grounding import Haystack, check, evidence, follows
+from gennx.generators.evidence import Haystack, evidence
+from gennx.generators.grounding import check, follows
 from gennx.generators.leaves import Leaf, call_leaves, elements
 from gennx.generators.lexicon import Lexicon
-from gennx.generators.units import CATALOGUE, BASE
+from gennx.generators.units import BASE, CATALOGUE
 
 if TYPE_CHECKING:
     from gennx.generators.single import Case
@@ -54,7 +55,11 @@ BY_NAME = {u.written: u for u in (KN_M, *OTHERS)}
 def other_units(case: Case, lexicon: Lexicon, rng: random.Random) -> tuple[Units, dict[str, Any]] | None:
     """Other units and the call in them, or None where the request leans on the model's units or has no quantity."""
     hay = Haystack(case.text)
-    leaves = [part for x in call_leaves(case.tool, case.arguments) for part in ([x, *elements(x)] if x.kind == "list" else [x])]
+    leaves = [
+        part
+        for x in call_leaves(case.tool, case.arguments)
+        for part in ([x, *elements(x)] if x.kind == "list" else [x])
+    ]
     quantities = [x for x in leaves if _is_quantity(x)]
     if not quantities or not all(_explicit(x, lexicon, hay, case) for x in quantities):
         return None

@@ -21,7 +21,8 @@ def facts(name: str) -> dict[str, Any]:
 def _pool(table: str, lang: str) -> list[list[str]]:
     names = facts("names")
     entry = names.get(table) or names["own"]
-    return entry.get("any") or entry[lang]
+    pools: list[list[str]] = entry.get("any") or entry[lang]
+    return pools
 
 
 _MARKS = (

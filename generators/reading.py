@@ -49,10 +49,33 @@ _SINO_WORD = re.compile(
 _EN_ONES = {
     w: i
     for i, w in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
 }
-_EN_TENS = {w: 10 * i for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
+_EN_TENS = {
+    w: 10 * i for i, w in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
+}
 _EN_WORD = re.compile(
     rf"(?<![A-Za-z])(?=(?:a\s|{'|'.join([*_EN_TENS, *_EN_ONES])}))(?:(?P<hundreds>one|two|three|four|five|six|seven|eight|nine|a)\s(?P<hundred>hundred)(?:\s(?:and\s)?)?)?"
     rf"(?P<tens>{'|'.join(_EN_TENS)})?[\s-]?(?P<ones>{'|'.join(_EN_ONES)})?(?![A-Za-z])",
@@ -145,10 +168,12 @@ def _digit_numbers(text: str) -> Iterator[Number]:
         tail = match.end("unit") if unit else end
         if unit is not None and unit.startswith("x") and unit[1:2].isdigit():
             unit, tail = None, end
-        glued = start > 0 and (text[start - 1].isalpha() and text[start - 1].isascii() or text[start - 1] in "_^")
+        glued = start > 0 and ((text[start - 1].isalpha() and text[start - 1].isascii()) or text[start - 1] in "_^")
         if value is not None:
             yield Number(start, end, tail, value, unit, text[start:end], False, glued)
-        if fraction or _listed_close(match, text):  # "1/4" may also be two numbers apart (3/5 as a list), so may 146,208,80
+        if fraction or _listed_close(
+            match, text
+        ):  # "1/4" may also be two numbers apart (3/5 as a list), so may 146,208,80
             pieces = list(re.finditer(r"\d+(?:\.\d+)?", text[start:end]))
             for piece in pieces:
                 a, b = start + piece.start(), start + piece.end()

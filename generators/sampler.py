@@ -283,7 +283,7 @@ def shows(record: Any, focus: Focus) -> bool:
         if isinstance(node, list):
             return (
                 any(look(v, parts) for v in node)
-                if node and isinstance(node[0], (dict, list)) or parts
+                if (node and isinstance(node[0], (dict, list))) or parts
                 else any(meets(v) for v in node)
             )
         if not parts:

@@ -20,17 +20,31 @@ from jinja2 import TemplateError, meta
 
 from gennx.generators import forms, names
 from gennx.generators.bank import ENVIRONMENT, TemplateProblem
-from gennx.generators.compose import _Teller
-from gennx.generators.grounding import Haystack, Ungrounded, check, number_evidence, text_evidence
+from gennx.generators.evidence import Haystack, number_evidence, text_evidence
+from gennx.generators.grounding import Ungrounded, check
 from gennx.generators.leaves import call_leaves
 from gennx.generators.lexicon import LANGUAGES, TEMPLATES, Lexicon
 from gennx.generators.marks import mark
 from gennx.generators.particles import settle
+from gennx.generators.telling import Teller
 from gennx.generators.values import clean, tidy
 from gennx.schemas import CatalogueError, load_catalogue
 from gennx.schemas.catalogue import Catalogue, Tool
 
-AREAS = ("buildings", "frames", "trusses", "slabs", "walls", "foundations", "dynamics", "stages", "bridges", "results", "documents", "design")
+AREAS = (
+    "buildings",
+    "frames",
+    "trusses",
+    "slabs",
+    "walls",
+    "foundations",
+    "dynamics",
+    "stages",
+    "bridges",
+    "results",
+    "documents",
+    "design",
+)
 FOLDER = TEMPLATES / "scenarios"
 PLAN_KEYS = {"about", "area", "start", "params", "let", "steps", "given", "requests", "turns"}
 
@@ -105,7 +119,10 @@ def evaluate(node: Any, scope: Mapping[str, Any]) -> Any:
         return out
     if isinstance(node, dict):
         if "each" in node:
-            return {str(evaluate(node["key"], inner)): evaluate(node["value"], inner) for inner in _each(node["each"], scope)}
+            return {
+                str(evaluate(node["key"], inner)): evaluate(node["value"], inner)
+                for inner in _each(node["each"], scope)
+            }
         return {str(evaluate(k, scope)): evaluate(v, scope) for k, v in node.items()}
     return node
 
@@ -132,7 +149,11 @@ def _tidied(value: Any) -> Any:
 
 def _names_in(node: Any) -> set[str]:
     if isinstance(node, str):
-        return set(meta.find_undeclared_variables(ENVIRONMENT.parse("{{ " + node[1:] + " }}"))) if node.startswith("=") else set()
+        return (
+            set(meta.find_undeclared_variables(ENVIRONMENT.parse("{{ " + node[1:] + " }}")))
+            if node.startswith("=")
+            else set()
+        )
     if isinstance(node, list):
         return {n for v in node for n in _names_in(v)}
     if isinstance(node, dict):
@@ -155,9 +176,13 @@ def read_plan(path: Path, catalogue: Catalogue) -> Plan:
         raise TemplateProblem(f"{path}: cannot be read ({error})") from None
     except yaml.YAMLError as error:
         at = getattr(error, "problem_mark", None)
-        raise TemplateProblem(f"{path}:{at.line + 1 if at else 1}: not YAML ({getattr(error, 'problem', error)})") from None
+        raise TemplateProblem(
+            f"{path}:{at.line + 1 if at else 1}: not YAML ({getattr(error, 'problem', error)})"
+        ) from None
     if not isinstance(data, dict) or set(data) - PLAN_KEYS:
-        raise TemplateProblem(f"{path}: unknown keys {sorted(set(data) - PLAN_KEYS)}; a plan has {', '.join(sorted(PLAN_KEYS))}")
+        raise TemplateProblem(
+            f"{path}: unknown keys {sorted(set(data) - PLAN_KEYS)}; a plan has {', '.join(sorted(PLAN_KEYS))}"
+        )
     try:
         return _plan(path, data, catalogue)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -171,12 +196,15 @@ def _plan(path: Path, data: dict[str, Any], catalogue: Catalogue) -> Plan:
     for number, raw in enumerate(data["steps"], 1):
         method, uri = raw["call"].split()
         arguments = raw["args"]
-        steps.append(Step(str(raw.get("id", number)), catalogue.tool(uri, method), arguments, frozenset(_names_in(arguments))))
+        steps.append(
+            Step(str(raw.get("id", number)), catalogue.tool(uri, method), arguments, frozenset(_names_in(arguments)))
+        )
     if data["area"] not in AREAS:
         raise TemplateProblem(f"{path}: area {data['area']!r}; take one of {', '.join(AREAS)}")
     start = data.get("start", "new")
     turns = tuple(
-        Turn(tuple(map(str, t["steps"])), {lang: tuple(t.get(lang, ())) for lang in LANGUAGES}) for t in data.get("turns", ())
+        Turn(tuple(map(str, t["steps"])), {lang: tuple(t.get(lang, ())) for lang in LANGUAGES})
+        for t in data.get("turns", ())
     )
     requests = {lang: tuple((data.get("requests") or {}).get(lang, ())) for lang in LANGUAGES}
     return Plan(
@@ -239,21 +267,28 @@ def calls(plan: Plan, scope: Mapping[str, Any], idents: tuple[str, ...] = ()) ->
 # ---------------------------------------------------------------- words
 
 
-def say(plan: Plan, text: str, scope: Mapping[str, Any], lang: str, rng: random.Random, teller: _Teller) -> str:
+def say(plan: Plan, text: str, scope: Mapping[str, Any], lang: str, rng: random.Random, teller: Teller) -> str:
     """A wording with its parameters said, each marked."""
-    said = {name: mark(i, _said(plan.params.get(name, {}), value, teller)) for i, (name, value) in enumerate(scope.items())}
+    said = {
+        name: mark(i, _said(plan.params.get(name, {}), value, teller)) for i, (name, value) in enumerate(scope.items())
+    }
     out = ENVIRONMENT.from_string(text).render(**said)
     return settle(out) if lang == "ko" else forms.article(out)
 
 
-def _said(spec: dict[str, Any], value: Any, teller: _Teller) -> str:
+def _said(spec: dict[str, Any], value: Any, teller: Teller) -> str:
     if isinstance(value, bool):
         return "O" if value else "X"
     if isinstance(value, (int, float)):
         return teller.number(value, {"dim": spec.get("dim", "none"), "kind": spec.get("kind", "")})
     if isinstance(value, list):
         if all(isinstance(v, int) for v in value):
-            return forms.run(value, teller.lang, teller.rng, "번" if teller.lang == "ko" and spec.get("dim", "none") == "none" else "")
+            return forms.run(
+                value,
+                teller.lang,
+                teller.rng,
+                "번" if teller.lang == "ko" and spec.get("dim", "none") == "none" else "",
+            )
         return ", ".join(teller.number(v, spec) if isinstance(v, (int, float)) else str(v) for v in value)
     words = spec.get("words", {}).get(value)  # how a value is said, by language
     if words:
@@ -262,8 +297,8 @@ def _said(spec: dict[str, Any], value: Any, teller: _Teller) -> str:
     return str(value)
 
 
-def teller_for(tool: Tool, lexicon: Lexicon, lang: str, rng: random.Random) -> _Teller:
-    return _Teller(tool, lexicon, lang, rng)
+def teller_for(tool: Tool, lexicon: Lexicon, lang: str, rng: random.Random) -> Teller:
+    return Teller(tool, lexicon, lang, rng)
 
 
 def slots(text: str) -> set[str]:
@@ -272,7 +307,12 @@ def slots(text: str) -> set[str]:
 
 
 def unsaid(
-    plan: Plan, text: str, scope: Mapping[str, Any], made: list[tuple[Tool, dict[str, Any]]], idents: tuple[str, ...], lexicons: Mapping[str, Lexicon]
+    plan: Plan,
+    text: str,
+    scope: Mapping[str, Any],
+    made: list[tuple[Tool, dict[str, Any]]],
+    idents: tuple[str, ...],
+    lexicons: Mapping[str, Lexicon],
 ) -> list[str]:
     """What the words leave out: parameters that a call uses and the text does not show, constants that nothing explains."""
     hay = Haystack(text)
@@ -307,13 +347,20 @@ def _shown(spec: dict[str, Any], value: Any, hay: Haystack) -> bool:
     if isinstance(value, bool):
         return True
     if isinstance(value, (int, float)):
-        return next(number_evidence(value, {"dim": spec.get("dim", "none"), "kind": spec.get("kind", "")}, hay), None) is not None
+        return (
+            next(number_evidence(value, {"dim": spec.get("dim", "none"), "kind": spec.get("kind", "")}, hay), None)
+            is not None
+        )
     if isinstance(value, list):
-        from gennx.generators.grounding import run_evidence
+        from gennx.generators.evidence import run_evidence
 
         return all(_shown(spec, v, hay) for v in value) or next(run_evidence(value, hay), None) is not None
     words = spec.get("words", {}).get(value, {})
-    return any(True for phrase in [str(value), *(w for pool in words.values() for w in pool)] for _ in (text_evidence(phrase, hay) if phrase == value else hay.find(phrase)))
+    return any(
+        True
+        for phrase in [str(value), *(w for pool in words.values() for w in pool)]
+        for _ in (text_evidence(phrase, hay) if phrase == value else hay.find(phrase))
+    )
 
 
 def _fixed_places(template: Any, arguments: Any) -> set[str]:
@@ -329,7 +376,11 @@ def _fixed_places(template: Any, arguments: Any) -> set[str]:
             for key, inner in node.items():
                 if not str(key).startswith("=") and key in value:
                     look(inner, value[key], (*place, str(key)))
-        elif isinstance(node, list) and isinstance(value, list) and not any(isinstance(n, dict) and "each" in n for n in node):
+        elif (
+            isinstance(node, list)
+            and isinstance(value, list)
+            and not any(isinstance(n, dict) and "each" in n for n in node)
+        ):
             if not any(isinstance(n, str) and n.startswith("=") for n in node):
                 out.add("/".join(place))
             for index, inner in enumerate(node):
@@ -345,7 +396,7 @@ def _fixed_places(template: Any, arguments: Any) -> set[str]:
 def _given(plan: Plan, gap: Ungrounded, tool: Tool) -> bool:
     """True if the plan says why this constant needs no words; record numbers of a new model need none."""
     parts = gap.place.split("/")
-    if parts[0] == "Assign" and len(parts) == 2 or parts[0] == "ids":
+    if (parts[0] == "Assign" and len(parts) == 2) or parts[0] == "ids":
         return True
     last = next((p for p in reversed(parts) if not p.isdigit()), "")
     return last in plan.given or f"{tool.endpoint.uri}.{last}" in plan.given
@@ -372,7 +423,7 @@ def lint_plan(plan: Plan, catalogue: Catalogue, lexicons: Mapping[str, Lexicon],
             made = calls(plan, scope)
         except Unfit:
             continue
-        except Exception as error:  # noqa: BLE001 - an author's expression may fail in any way
+        except Exception as error:
             out.append(f"cannot be worked out: {type(error).__name__}: {error}")
             return out
         model = Model()
@@ -395,7 +446,10 @@ def lint_plan(plan: Plan, catalogue: Catalogue, lexicons: Mapping[str, Lexicon],
             except TemplateError as error:
                 out.append(f"requests.{lang}[{number}]: {error}")
                 continue
-            out += [f"requests.{lang}[{number}]: not said: {gap}   <- {words[:160]!r}" for gap in unsaid(plan, words, scope, made, (), lexicons)]
+            out += [
+                f"requests.{lang}[{number}]: not said: {gap}   <- {words[:160]!r}"
+                for gap in unsaid(plan, words, scope, made, (), lexicons)
+            ]
         so_far, done = "", []
         for number, turn in enumerate(plan.turns):
             if not turn.words[lang]:
@@ -407,7 +461,10 @@ def lint_plan(plan: Plan, catalogue: Catalogue, lexicons: Mapping[str, Lexicon],
                 words = unmark(say(plan, text, scope, lang, rng, teller))
                 everything = f"{so_far}\n{words}"
                 own = calls(plan, scope, turn.steps) if turn.steps else []
-                out += [f"turns[{number}].{lang}: not said: {gap}   <- {words[:120]!r}" for gap in (unsaid(plan, everything, scope, own, turn.steps, lexicons) if turn.steps else ())]
+                out += [
+                    f"turns[{number}].{lang}: not said: {gap}   <- {words[:120]!r}"
+                    for gap in (unsaid(plan, everything, scope, own, turn.steps, lexicons) if turn.steps else ())
+                ]
             so_far += "\n" + words
             done += list(turn.steps)
     return sorted(set(out))

@@ -6,19 +6,22 @@ What comes out is checked: the call against the catalogue, every value against t
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gennx.generators import refill
 from gennx.generators.bank import Bank, Template
-from gennx.generators.compose import Unsayable, compose
+from gennx.generators.compose import compose
+from gennx.generators.drawing import draw
 from gennx.generators.grounding import NEW_KEY, check, is_default, without
 from gennx.generators.leaves import walk
 from gennx.generators.lexicon import Lexicon, lexicon_of
 from gennx.generators.marks import unmark
+from gennx.generators.refill import fill, marked_words
 from gennx.generators.sampler import NO_FOCUS, STYLES, Focus, SamplingError, focus_list, record_validator, sample_record
 from gennx.generators.scene import Scene
 from gennx.generators.surround import surround
+from gennx.generators.telling import Unsayable
 from gennx.schemas import Validation
 from gennx.schemas.catalogue import Catalogue, Endpoint, Tool
 
@@ -74,12 +77,18 @@ class Seen:
         """Take up a case if it is new. A call may come again in its own split where a tool has few (impatient)."""
         if case.text in self.texts:
             return False
-        if has_values(case):
-            key = f"{case.tool.name} {case.arguments!r}"
+        if has_values(case.tool, case.arguments):
+            key = calls_key([(case.tool, case.arguments)])
             if key in self.calls and (patient or self.calls[key] != split):
                 return False
             self.calls[key] = split
         self.texts.add(case.text)
+        return True
+
+    def take_calls(self, calls: Sequence[tuple[Tool, dict[str, Any]]], split: str) -> bool:
+        """Take up the calls of a dialogue, unless the same ones stand in another split."""
+        if any(has_values(tool, arguments) for tool, arguments in calls):
+            return self.calls.setdefault(calls_key(calls), split) == split
         return True
 
 
@@ -145,15 +154,15 @@ class Maker:
 
     def _from_template(self, template: Template, tool: Tool, rng: random.Random, want: Want) -> Case | None:
         lexicon = self.lexicon(tool.endpoint)
-        drawn = refill.draw(template, tool.endpoint, lexicon, rng, fixed_names=want.names)
-        arguments = refill.fill(template.call, drawn)
+        drawn = draw(template, tool.endpoint, lexicon, rng, fixed_names=want.names)
+        arguments = fill(template.call, drawn)
         if not self._valid(tool, arguments):  # the author's codes with new numbers
-            drawn = refill.draw(template, tool.endpoint, lexicon, rng, codes=False, fixed_names=want.names)
-            arguments = refill.fill(template.call, drawn)
+            drawn = draw(template, tool.endpoint, lexicon, rng, codes=False, fixed_names=want.names)
+            arguments = fill(template.call, drawn)
             if not self._valid(tool, arguments):
                 self.rejects["invalid"] += 1
                 return None
-        marked, said = refill.marked_words(template, drawn, rng)
+        marked, said = marked_words(template, drawn, rng)
         marked = surround(marked, template.lang, rng, want.strength)
         text = unmark(marked)
         if check(text, tool, arguments, lexicon):
@@ -196,11 +205,16 @@ def held_apart(templates: list[Template]) -> set[str]:
     return {i for i in ranked if int(i, 16) % 12 == 0} or {min(ranked, key=lambda i: i[::-1])}
 
 
-def has_values(case: Case) -> bool:
+def calls_key(calls: Sequence[tuple[Tool, dict[str, Any]]]) -> str:
+    """What makes two sets of calls the same."""
+    return "\n".join(sorted(f"{tool.name} {arguments!r}" for tool, arguments in calls))
+
+
+def has_values(tool: Tool, arguments: dict[str, Any]) -> bool:
     """True if a call holds anything that a user chose freely; `{"Argument": {}}`, `{"ids": []}` and the one word of a path do not."""
-    if case.tool.endpoint.path_parameter is not None:
-        return any(bool(v) for k, v in case.arguments.items() if k != "ids")
-    return any(bool(v) for v in case.arguments.values())
+    if tool.endpoint.path_parameter is not None:
+        return any(bool(v) for k, v in arguments.items() if k != "ids")
+    return any(bool(v) for v in arguments.values())
 
 
 def sample_arguments(

@@ -15,7 +15,6 @@ from gennx.generators import names
 from gennx.generators.conditions import Schema, holds
 from gennx.generators.leaves import NUMBERED
 from gennx.generators.scene import Scene
-from gennx.schemas.catalogue import ANNOTATION
 
 Number = int | float
 FLAGS = (
@@ -55,13 +54,13 @@ def clean(value: float) -> Number:
 
 def list_size(schema: Schema, narrowed: Sequence[Schema], rng: random.Random, style: str) -> int:
     """How many members a sampled array gets."""
-    low = max([schema.get("minItems", 0), *(n.get("minItems", 0) for n in narrowed)])
+    low: int = max([schema.get("minItems", 0), *(n.get("minItems", 0) for n in narrowed)])
     highs = [s["maxItems"] for s in (schema, *narrowed) if "maxItems" in s]
     high = min(highs) if highs else None
     if high is not None and low >= high:
         return low
     inner = schema.get("items") or {}
-    usual = (1, 1, 1, 2, 3) if "properties" in inner else (1, 2, 2, 3, 4)
+    usual: tuple[int, ...] = (1, 1, 1, 2, 3) if "properties" in inner else (1, 2, 2, 3, 4)
     if style == "minimal":
         usual = (1,) if "properties" in inner else (1, 2)
     size = max(low, rng.choice(usual))

@@ -28,9 +28,7 @@ def coverage(folder: Path, out: Path | None) -> None:
         part.write_text(text, "utf-8", newline="\n")
         part.replace(target)
     except (ReportProblem, OSError) as error:
-        problem = click.ClickException(str(error))
-        problem.exit_code = 2
-        raise problem from None
+        raise click.UsageError(str(error)) from None
     click.echo(str(target))
 
 

@@ -8,7 +8,6 @@ rarest first, and never one that the call uses.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from gennx.schemas.catalogue import ANNOTATION, Schema, Tool
 
@@ -36,10 +35,11 @@ Keep = Callable[[str], bool]
 def definition(tool: Tool, style: str = "path", dropped: frozenset[str] = frozenset()) -> Schema:
     """OpenAI-style function definition of a tool, without the fields named in `dropped` (dotted paths)."""
     endpoint = tool.endpoint
-    if endpoint.is_table:
-        verb = VERBS[tool.method]
-    else:
-        verb = {"POST": "run", "GET": "read", "PUT": "change"}.get(tool.method, VERBS[tool.method])
+    verb = (
+        VERBS[tool.method]
+        if endpoint.is_table
+        else {"POST": "run", "GET": "read", "PUT": "change"}.get(tool.method, VERBS[tool.method])
+    )
     description = f"{endpoint.ko} ({endpoint.en}): {verb}. {endpoint.about_en}"
     function = {"name": tool.named(style), "description": description, "parameters": parameters(tool, dropped)}
     return {"type": "function", "function": function}
@@ -149,7 +149,7 @@ def droppable(schema: Schema, path: str = "", depth: int = 0) -> Iterator[tuple[
     for key, inner in schema.get("properties", {}).items():
         full = f"{path}.{key}" if path else key
         rarity = RARITY[inner.get(ANNOTATION, {}).get("freq", "some")]
-        if depth or key not in needed or schema.get("type") == "object" and len(needed) > 4:
+        if depth or key not in needed or (schema.get("type") == "object" and len(needed) > 4):
             yield rarity + (len(RARITY) * (1 if depth else 2) if key in needed else 0), -depth, full
         yield from droppable(inner, full, depth + 1)
     if isinstance(schema.get("additionalProperties"), dict):

@@ -78,7 +78,9 @@ def _words(place: str, error: ValidationError) -> Iterator[Problem]:
             for extra in value.keys() - set(known):
                 yield Problem(place, f"{pointer}/{extra}", "unknown field", repr(extra), known)
         case "required":
-            absent = [name for name in error.validator_value if name not in value]
+            wanted: Any = error.validator_value
+            given: Any = value
+            absent = [name for name in wanted if name not in given]
             for name in absent:
                 yield Problem(place, f"{pointer}/{name}", "required field is missing", "nothing")
         case "enum":

@@ -39,7 +39,10 @@ def _annotations(node: Any) -> Iterator[dict[str, Any]]:
 
 def test_annotations_fit_their_meta_schema() -> None:
     meta = json.loads((SCHEMAS / "annotation.json").read_text("utf-8"))
-    kinds = {k: jsonschema_rs.validator_for({**meta["$defs"][k], "$defs": meta["$defs"]}) for k in ("endpoint", "field", "rule")}
+    kinds = {
+        k: jsonschema_rs.validator_for({**meta["$defs"][k], "$defs": meta["$defs"]})
+        for k in ("endpoint", "field", "rule")
+    }
     files = sorted((SCHEMAS / "endpoints").rglob("*.json"))
     assert len(files) == 273
     for path in files:
@@ -84,7 +87,11 @@ def test_tools(catalogue: Catalogue) -> None:
         ("db/DOEL", {"TYPE": 0, "KEY_DOMAIN": 2}, False),
         ("db/TDMF", {"NAME": "C", "FTYPE": "CREEP", "SCALE": 1, "vDAY": [{"DAY": 1, "VALUE": 1}]}, False),
         ("db/PRES", {"ITEMS": [{"LCNAME": "L", "FACE_EDGE_TYPE": "FACE", "EDGE_LOADS": [1, 0, 0]}]}, False),
-        ("db/PRES", {"ITEMS": [{"LCNAME": "L", "FACE_EDGE_TYPE": "FACE", "DIRECTION": "VECTOR", "FORCES": [1, 0, 0, 0, 0]}]}, False),
+        (
+            "db/PRES",
+            {"ITEMS": [{"LCNAME": "L", "FACE_EDGE_TYPE": "FACE", "DIRECTION": "VECTOR", "FORCES": [1, 0, 0, 0, 0]}]},
+            False,
+        ),
         ("db/NODE", {"x": 1}, False),
     ],
 )
@@ -99,7 +106,9 @@ def test_an_error_names_field_rule_and_allowed_values(catalogue: Catalogue) -> N
 
 
 def test_rules_page_is_current(catalogue: Catalogue) -> None:
-    assert (SCHEMAS / "rules.md").read_text("utf-8") == rules_page(catalogue), "run: gennx-catalog rules --out schemas/rules.md"
+    assert (SCHEMAS / "rules.md").read_text("utf-8") == rules_page(catalogue), (
+        "run: gennx-catalog rules --out schemas/rules.md"
+    )
 
 
 def test_definitions_are_short(catalogue: Catalogue) -> None:

@@ -17,9 +17,9 @@ import pytest
 pytest.importorskip("uvicorn")
 midas_nx = pytest.importorskip("midas_nx")
 
-from gennx.emulator import Model  # noqa: E402
-from gennx.emulator.server import running  # noqa: E402
-from gennx.schemas import load_catalogue  # noqa: E402
+from gennx.emulator import Model
+from gennx.emulator.server import running
+from gennx.schemas import load_catalogue
 
 CHECKS: list[str] = []
 COVERED: set[str] = set()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from gennx.trainer.data import parse_row
 from gennx.trainer.errors import TrainerError
 from gennx.trainer.evaluation import comparing, figures, original

@@ -25,7 +25,11 @@ def test_index(catalogue: Catalogue) -> None:
     assert list(rows) == list(catalogue.endpoints)
     for uri, row in rows.items():
         endpoint = catalogue.endpoint(uri)
-        assert (endpoint.tier, endpoint.category, endpoint.path_parameter) == (row["tier"], row["category"], row["path_parameter"])
+        assert (endpoint.tier, endpoint.category, endpoint.path_parameter) == (
+            row["tier"],
+            row["category"],
+            row["path_parameter"],
+        )
         if uri not in ("db/STYP", "db/SINF"):  # methods differ by source: GET and PUT are taken
             assert set(endpoint.methods) == set(row["methods"])
 

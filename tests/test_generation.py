@@ -19,17 +19,37 @@ from gennx.generators.writing import run
 from gennx.schemas import Validation
 from gennx.schemas.catalogue import Catalogue
 
-SMALL = ["--endpoint", "db/NODE", "--endpoint", "db/CONS", "--endpoint", "doc/SAVE", "--endpoint", "post/TABLE", "--per-api", "12", "--seed", "3"]
+SMALL = [
+    "--endpoint",
+    "db/NODE",
+    "--endpoint",
+    "db/CONS",
+    "--endpoint",
+    "doc/SAVE",
+    "--endpoint",
+    "post/TABLE",
+    "--per-api",
+    "12",
+    "--seed",
+    "3",
+]
 
 
 def gen(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "gennx.generators.cli", *arguments], capture_output=True, text=True, encoding="utf-8", cwd=cwd, check=False
+        [sys.executable, "-m", "gennx.generators.cli", *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        check=False,
     )
 
 
 def rows_of(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    return {p.stem: [json.loads(line) for line in p.read_text("utf-8").splitlines()] for p in sorted(folder.glob("*.jsonl"))}
+    return {
+        p.stem: [json.loads(line) for line in p.read_text("utf-8").splitlines()] for p in sorted(folder.glob("*.jsonl"))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +79,9 @@ def test_folder(made: Path) -> None:
     assert manifest["dialogues"] == sum(len(r) for r in rows.values()) == 48
     for name, info in manifest["files"].items():
         assert hashlib.sha256((made / name).read_bytes()).hexdigest() == info["sha256"]
-    assert {"README.md", "coverage.html", "manifest.json", "train.jsonl", "eval.jsonl", "test.jsonl"} <= {p.name for p in made.iterdir()}
+    assert {"README.md", "coverage.html", "manifest.json", "train.jsonl", "eval.jsonl", "test.jsonl"} <= {
+        p.name for p in made.iterdir()
+    }
 
 
 def test_dialogues(made: Path, catalogue: Catalogue) -> None:
@@ -93,9 +115,9 @@ def test_splits_share_nothing(made: Path) -> None:
     phrasings: dict[str, set[str]] = {}
     for split, rows in rows_of(made).items():
         for row in rows:
-            call = next(m for m in row["messages"] if m.get("tool_calls"))["tool_calls"][0]["function"]
-            if any(json.loads(call["arguments"]).values()):
-                calls.setdefault(call["name"] + call["arguments"], set()).add(split)
+            functions = [c["function"] for m in row["messages"] for c in m.get("tool_calls", ())]
+            if any(v for call in functions for v in json.loads(call["arguments"]).values()):
+                calls.setdefault("\n".join(sorted(c["name"] + c["arguments"] for c in functions)), set()).add(split)
             if not row["meta"]["phrasing"].startswith("frame"):
                 phrasings.setdefault(row["meta"]["phrasing"], set()).add(split)
     assert all(len(s) == 1 for s in calls.values())
@@ -159,7 +181,16 @@ def test_a_broken_template_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "words" / "db" / "NODE"
     folder.mkdir(parents=True)
     (folder / "ko.jinja").write_text("[POST 00000001]\n{{ key }번 절점\n=> {}\n:: {}\n", "utf-8")
-    done = gen("--endpoint", "db/NODE", "--per-api", "20", "--templates", str(tmp_path / "words"), "--out", str(tmp_path / "out"))
+    done = gen(
+        "--endpoint",
+        "db/NODE",
+        "--per-api",
+        "20",
+        "--templates",
+        str(tmp_path / "words"),
+        "--out",
+        str(tmp_path / "out"),
+    )
     assert done.returncode == 2
     assert "ko.jinja:1" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()

@@ -14,9 +14,9 @@ from gennx.generators.writing import run
 from gennx.reports.coverage import ReportProblem, coverage_page
 
 selenium = pytest.importorskip("selenium")
-from selenium import webdriver  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 EVIL = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked=1'>"
 
@@ -29,7 +29,15 @@ def browser() -> Iterator[webdriver.Chrome]:
         pytest.skip("no Chromium with its driver on this machine (Debian: apt install chromium chromium-driver)")
     options = webdriver.ChromeOptions()
     options.binary_location = binary
-    for flag in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--window-size=1280,1000"):
+    for flag in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--window-size=1280,1000",
+    ):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     with webdriver.Chrome(options=options, service=webdriver.ChromeService(driver)) as chrome:
@@ -60,7 +68,9 @@ def test_coverage_page(browser: webdriver.Chrome, page: Path) -> None:
     assert "db/CONS" in shown and len(shown) < 60
     find.clear()
     find.send_keys("db/node" + Keys.TAB)
-    (row,) = [r for r in browser.find_elements(By.CSS_SELECTOR, "#body tr.row") if r.get_attribute("data-uri") == "db/NODE"]
+    (row,) = [
+        r for r in browser.find_elements(By.CSS_SELECTOR, "#body tr.row") if r.get_attribute("data-uri") == "db/NODE"
+    ]
     row.send_keys(Keys.ENTER)
     assert browser.find_element(By.CSS_SELECTOR, ".detail .call").text.split()[0] in ("POST", "GET", "PUT", "DELETE")
     header = browser.find_element(By.CSS_SELECTOR, 'th button[data-key="uri"]')
@@ -91,7 +101,7 @@ def test_page_is_one_file_that_asks_for_nothing(page: Path) -> None:
 
 
 def test_a_folder_without_data_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ReportProblem, match="holds no .jsonl"):
+    with pytest.raises(ReportProblem, match=r"holds no \.jsonl"):
         coverage_page(tmp_path)
     (tmp_path / "train.jsonl").write_text('{"messages": []}\n', "utf-8")
     with pytest.raises(ReportProblem, match=r"train.jsonl:1"):

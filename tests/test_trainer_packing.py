@@ -73,8 +73,9 @@ def test_gradients_agree_too() -> None:
 
 
 def test_the_cpus_output_head_gives_trls_numbers() -> None:
-    from gennx.trainer.sft import PlainScores
     from trl.kernels import ChunkedLogProbFunction
+
+    from gennx.trainer.sft import PlainScores
 
     torch.manual_seed(0)
     targets, found = torch.randint(0, 500, (40,)), []

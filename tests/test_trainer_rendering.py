@@ -10,12 +10,13 @@ import pytest
 
 pytest.importorskip("transformers")
 
+from test_trainer_fixtures import fetch_packaged, fetch_qwen_tokenizer, qwen_folder, small_rows  # noqa: F401
+
 from gennx.trainer.data import Dialogue, parse_row
 from gennx.trainer.errors import TrainerError
 from gennx.trainer.models import KNOWN, load_tokenizer
 from gennx.trainer.prepare import prepare, refuse_too_many_left_out
 from gennx.trainer.rendering import TEMPLATES, Renderer, RenderProblem, expected_calls, parse_turn
-from test_trainer_fixtures import fetch_packaged, fetch_qwen_tokenizer, qwen_folder, small_rows  # noqa: F401
 
 ROW: dict[str, Any] = {
     "messages": [
@@ -169,6 +170,7 @@ def test_parallel_arguments_reach_the_template_as_objects() -> None:
 def test_parquet_reads_like_json_lines(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     import pyarrow.parquet as parquet
+
     from gennx.trainer.data import read_jsonl, read_parquet
 
     rows = small_rows(6)

@@ -18,6 +18,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
 
+from test_trainer_fixtures import qwen_folder, tiny_qwen, write_data  # noqa: F401
+
 from gennx.trainer.config import Settings, load_settings
 from gennx.trainer.data import read_split
 from gennx.trainer.engine import load_engine
@@ -27,19 +29,18 @@ from gennx.trainer.merge import check_merged, merge_run
 from gennx.trainer.progress import read_history
 from gennx.trainer.runs import last_checkpoint, load_run, load_trained
 from gennx.trainer.train import train
-from test_trainer_fixtures import qwen_folder, tiny_qwen, write_data  # noqa: F401
 
 FULL = [
     "model.quantization=none", "model.dtype=float32", "lora.enabled=false", "training.optimizer=adamw_torch",
     "training.gradient_checkpointing=false", "training.gradient_accumulation=1", "training.epochs=1000",
     "training.learning_rate=3e-3", "training.early_stopping_patience=0", "training.save_steps=1000",
-    "training.max_steps=150", "training.max_length=512", "training.packing=false",
+    "training.max_steps=190", "training.max_length=512", "training.packing=false",
     "training.batch_size=5", "training.logging_steps=5",
 ]  # fmt: skip
 QLORA = [
     "model.quantization=nf4", "training.optimizer=adamw_torch", "training.gradient_checkpointing=false",
-    "training.gradient_accumulation=2", "training.epochs=3", "training.learning_rate=1e-3", "training.save_steps=2",
-    "training.max_length=512", "training.early_stopping_patience=0",
+    "training.gradient_accumulation=2", "training.epochs=50", "training.learning_rate=3e-4", "training.save_steps=2",
+    "training.max_steps=6", "training.max_length=512", "training.row_tokens=1024", "training.eval_rows=1", "training.early_stopping_patience=0",
 ]  # fmt: skip
 
 

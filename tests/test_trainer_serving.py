@@ -10,13 +10,14 @@ import pytest
 
 pytest.importorskip("trl")
 
+from test_trainer_fixtures import TOOLS, qwen_folder, small_rows, tool  # noqa: F401
+
 from gennx.trainer.calls import deletes, problems_of
 from gennx.trainer.conversation import Conversation
 from gennx.trainer.data import Dialogue, parse_row
 from gennx.trainer.engine import Engine, openai_message
 from gennx.trainer.models import load_tokenizer
 from gennx.trainer.rendering import Renderer, expected_calls
-from test_trainer_fixtures import TOOLS, qwen_folder, small_rows, tool  # noqa: F401
 
 COUNT = 50
 
@@ -107,7 +108,7 @@ def test_streaming_gives_the_same_message(renderer: Renderer, dialogues: list[Di
     testclient = pytest.importorskip("fastapi.testclient")
     from gennx.trainer.serve_openai import build_app
 
-    (prompt, ids, message), *_ = turns(renderer, dialogues[3])
+    (_prompt, ids, message), *_ = turns(renderer, dialogues[3])
     client = testclient.TestClient(build_app(Parrot(renderer, [ids])))
     sent = {"messages": dialogues[3].messages[:2], "tools": dialogues[3].tools, "stream": True}
     lines = [line[6:] for line in client.post("/v1/chat/completions", json=sent).text.splitlines() if line]

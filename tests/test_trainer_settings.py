@@ -13,11 +13,12 @@ import pytest
 pytest.importorskip("pydantic")
 
 from click.testing import CliRunner
+from test_trainer_fixtures import small_rows, write_data
+
 from gennx.trainer.cli import main
 from gennx.trainer.config import PRESETS, Settings, build_settings, load_settings, preset_names
 from gennx.trainer.errors import TrainerError
 from gennx.trainer.ladder import next_rung, same_weights
-from test_trainer_fixtures import small_rows, write_data
 
 
 def test_defaults_are_the_originals() -> None:

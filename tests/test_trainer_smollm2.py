@@ -9,9 +9,10 @@ import pytest
 
 pytest.importorskip("trl")
 
+from test_trainer_fixtures import fetch_packaged, write_data
+
 from gennx.trainer.config import load_settings
 from gennx.trainer.train import train
-from test_trainer_fixtures import fetch_packaged, write_data
 
 
 def test_smollm2_learns_from_a_few_steps(tmp_path: Path) -> None:

@@ -6,20 +6,23 @@ import copy
 import json
 import random
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gennx.generators import forms, refill
+from gennx.generators import forms
 from gennx.generators.bank import Bank, Template, missing_names
-from gennx.generators.grounding import Haystack, check, without_unsaid_defaults
+from gennx.generators.drawing import draw
+from gennx.generators.evidence import Haystack
+from gennx.generators.grounding import check, without_unsaid_defaults
 from gennx.generators.harvest import harvest
 from gennx.generators.leaves import call_leaves
 from gennx.generators.lexicon import TEMPLATES, lexicon_of
 from gennx.generators.lint import lint
 from gennx.generators.particles import particle, settle
 from gennx.generators.reading import expansions, read
+from gennx.generators.refill import fill
+from gennx.generators.refill import words as words_of
 from gennx.generators.single import Maker, Want
 from gennx.generators.units import factor_to
 from gennx.schemas import Validation
@@ -69,7 +72,13 @@ def test_runs_are_read(text: str, meant: list[int]) -> None:
 
 @pytest.mark.parametrize(
     ("unit", "dimension", "factor"),
-    [("kgf/cm3", "force/length3", "9806.65"), ("MPa", "force/length2", "1000"), ("tonf·m", "moment", "9.80665"), ("mm4", "length4", "1E-12"), ("주", "day", "7")],
+    [
+        ("kgf/cm3", "force/length3", "9806.65"),
+        ("MPa", "force/length2", "1000"),
+        ("tonf·m", "moment", "9.80665"),
+        ("mm4", "length4", "1E-12"),
+        ("주", "day", "7"),
+    ],
 )
 def test_units(unit: str, dimension: str, factor: str) -> None:
     assert factor_to(unit, dimension) == Decimal(factor)
@@ -105,7 +114,11 @@ def test_a_changed_value_is_caught(catalogue: Catalogue) -> None:
     tried = caught = 0
     for case, lexicon in _cases(catalogue, 250):
         assert not check(case.text, case.tool, case.arguments, lexicon)
-        leaves = [x for x in call_leaves(case.tool, case.arguments) if x.kind == "number" and isinstance(x.value, (int, float)) and x.value]
+        leaves = [
+            x
+            for x in call_leaves(case.tool, case.arguments)
+            if x.kind == "number" and isinstance(x.value, (int, float)) and x.value
+        ]
         if not leaves:
             continue
         leaf = random.Random(case.text).choice(leaves)
@@ -132,7 +145,13 @@ def test_an_unsaid_name_is_caught(catalogue: Catalogue) -> None:
 def test_harvest_makes_slots_and_loops(catalogue: Catalogue) -> None:
     tool = catalogue.tool("db/NODE", "POST")
     text = "절점 추가 (mm)\n번호\tX\tY\tZ\n11\t0\t0\t3500\n12\t6000\t0\t3500\n13\t6000\t4500\t3500"
-    call = {"Assign": {"11": {"X": 0, "Y": 0, "Z": 3.5}, "12": {"X": 6, "Y": 0, "Z": 3.5}, "13": {"X": 6, "Y": 4.5, "Z": 3.5}}}
+    call = {
+        "Assign": {
+            "11": {"X": 0, "Y": 0, "Z": 3.5},
+            "12": {"X": 6, "Y": 0, "Z": 3.5},
+            "13": {"X": 6, "Y": 4.5, "Z": 3.5},
+        }
+    }
     lexicon = lexicon_of(tool.endpoint)
     made = harvest(text, "ko", tool, call, lexicon)
     assert made.shape == "rows" and not made.unsaid
@@ -140,8 +159,8 @@ def test_harvest_makes_slots_and_loops(catalogue: Catalogue) -> None:
     template = Template("t", "ko", "POST", made.text, made.call, made.slots)
     lengths = set()
     for seed in range(20):
-        drawn = refill.draw(template, tool.endpoint, lexicon, random.Random(seed))
-        arguments, (words, _) = refill.fill(made.call, drawn), refill.words(template, drawn, random.Random(seed))
+        drawn = draw(template, tool.endpoint, lexicon, random.Random(seed))
+        arguments, (words, _) = fill(made.call, drawn), words_of(template, drawn, random.Random(seed))
         assert not check(words, tool, arguments, lexicon)
         lengths.add(len(arguments["Assign"]))
     assert len(lengths) > 2
@@ -160,8 +179,8 @@ def test_templates_give_back_their_authors_calls(catalogue: Catalogue) -> None:
             made = harvest(row["user"], row["lang"], tool, arguments, lexicon)
             template = Template("t", row["lang"], made.method, made.text, made.call, made.slots)
             assert not missing_names(template)
-            drawn = refill.draw(template, endpoint, lexicon, random.Random(0), keep=True)
-            assert refill.fill(made.call, drawn) == without_unsaid_defaults(row["user"], tool, arguments, lexicon), row["user"]
+            drawn = draw(template, endpoint, lexicon, random.Random(0), keep=True)
+            assert fill(made.call, drawn) == without_unsaid_defaults(row["user"], tool, arguments, lexicon), row["user"]
             checked += 1
     assert checked > 500
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from transformers import TrainerCallback
+
 from gennx.trainer.errors import Interrupted, note
 from gennx.trainer.progress import in_time, read_history
-from transformers import TrainerCallback
 
 KEPT = ("loss", "learning_rate", "grad_norm", "mean_token_accuracy", "entropy", "num_tokens", "tokens_per_second",
         "memory_mib", "eval_loss", "eval_mean_token_accuracy", "eval_task_score", "epoch")  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+
 from gennx.trainer.errors import TrainerError, one_line_errors
 
 

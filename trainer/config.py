@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from gennx.trainer.errors import TrainerError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gennx.trainer.errors import TrainerError
 
 PRESETS = Path(__file__).parent / "presets"
 DEFAULT_PRESET = "rtx3060-6gb"

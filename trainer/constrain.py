@@ -17,6 +17,7 @@ from gennx.trainer.grammar import turn_grammar
 
 if TYPE_CHECKING:
     import torch
+
     from gennx.trainer.rendering import Renderer
 
 KEPT_GRAMMARS = 512

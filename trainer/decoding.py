@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from transformers import DynamicCache
+
 from gennx.trainer.constrain import Constrainer, Tools
 from gennx.trainer.errors import TrainerError, note
 from gennx.trainer.rendering import Renderer
-from transformers import DynamicCache
 
 PREFILL_TOKENS = 32_768  # tokens read in one forward pass
 MOST_ROWS = {"cuda": 256, "cpu": 16}
@@ -86,12 +87,15 @@ class Decoder:
                     if batch.must_compact(bool(waiting)):
                         batch.compact()
                         self._admit(batch, waiting, jobs)
-                    yield from batch.step()
+                    if batch.rows:
+                        yield from batch.step()
                 except torch.OutOfMemoryError:
                     waiting.extendleft(row.index for row in batch.rows if not row.done)
                     if self.rows == 1:
                         length = len(jobs[waiting[0]].prompt)
-                        raise TrainerError(f"out of memory with one prompt of {length} tokens", "take --device cpu") from None
+                        raise TrainerError(
+                            f"out of memory with one prompt of {length} tokens", "take --device cpu"
+                        ) from None
                     self.rows = max(1, self.rows // 2)
                     note(f"out of memory: going on with {self.rows} rows at once")
                     batch = _Batch(self)
@@ -162,7 +166,12 @@ class _Batch:
     def must_compact(self, waiting: bool) -> bool:
         """Whether enough rows have ended to be worth a copy of the cache."""
         done = sum(row.done for row in self.rows)
-        return not self.rows or done == len(self.rows) or done > len(self.rows) // 8 or (waiting and done > len(self.rows) // 16)
+        return (
+            not self.rows
+            or done == len(self.rows)
+            or done > len(self.rows) // 8
+            or (waiting and done > len(self.rows) // 16)
+        )
 
     def compact(self) -> None:
         """Take out rows that have ended, and columns that no row uses."""
@@ -217,7 +226,9 @@ class _Batch:
         assert self.logits is not None
         decoder, grammar = self.decoder, self.decoder.constrainer
         matchers = [None if row.done else row.matcher for row in self.rows]
-        logits = grammar.apply(self.logits, matchers) if grammar and any(m is not None for m in matchers) else self.logits
+        logits = (
+            grammar.apply(self.logits, matchers) if grammar and any(m is not None for m in matchers) else self.logits
+        )
         chosen: list[int] = logits.argmax(dim=-1).tolist()
         for row, token in zip(self.rows, chosen, strict=True):
             if row.done:
@@ -230,7 +241,9 @@ class _Batch:
         if all(row.done for row in self.rows):
             return
         if grammar:
-            live = [(m, t) for m, t, row in zip(matchers, chosen, self.rows, strict=True) if m is not None and not row.done]
+            live = [
+                (m, t) for m, t, row in zip(matchers, chosen, self.rows, strict=True) if m is not None and not row.done
+            ]
             grammar.consume([m for m, _ in live], [t for _, t in live])
         ids = torch.tensor(chosen, device=decoder.device)[:, None]
         self.mask = torch.nn.functional.pad(self.mask, (0, 1), value=1)

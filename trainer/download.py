@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from gennx.trainer.errors import TrainerError, note, one_line_errors
 from gennx.trainer.models import (
     HUB_FILES,

@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 import click
+
 from gennx.trainer.download import fetch_package
 from gennx.trainer.errors import TrainerError, note, one_line_errors
 from gennx.trainer.merge import merge_run

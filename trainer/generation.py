@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+
 from gennx.trainer.data import Dialogue
 from gennx.trainer.rendering import Renderer, expected_calls
 

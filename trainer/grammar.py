@@ -63,7 +63,12 @@ def _with_record_keys(out: Schema, names: Any) -> Schema:
         return out
     kept = {key: value for key, value in out.items() if key not in ("additionalProperties", "minProperties")}
     if "const" in names:
-        return {**kept, "properties": {names["const"]: rest}, "required": [names["const"]], "additionalProperties": False}
+        return {
+            **kept,
+            "properties": {names["const"]: rest},
+            "required": [names["const"]],
+            "additionalProperties": False,
+        }
     found = {"patternProperties": {names["pattern"]: rest}, "additionalProperties": False}
     return {**kept, **found, **({"minProperties": out["minProperties"]} if "minProperties" in out else {})}
 
@@ -97,7 +102,10 @@ def turn_grammar(tools: list[dict[str, Any]]) -> str:
         function = tool["function"]
         schema = arguments_schema(function)
         schema = schema[:-1] + (", " if len(schema) > 2 else "") + f'"x-guidance": {json.dumps(SPACING)}}}'
-        head = json.dumps(f'{CALL_OPEN}\n{{"name": {json.dumps(function["name"], ensure_ascii=False)}, "arguments": ', ensure_ascii=False)
+        head = json.dumps(
+            f'{CALL_OPEN}\n{{"name": {json.dumps(function["name"], ensure_ascii=False)}, "arguments": ',
+            ensure_ascii=False,
+        )
         tail = json.dumps(f"}}\n{CALL_CLOSE}")
         rules.append(f"call{number}: {head} args{number} {tail}\nargs{number}: %json {schema}")
     names = " | ".join(f"call{number}" for number in range(len(tools)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from gennx.trainer.errors import TrainerError, note, one_line_errors
 from gennx.trainer.runs import Run, check_fits, load_run
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
 from gennx.schemas.catalogue import METHODS, Catalogue, Endpoint, Tool, load_catalogue
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"

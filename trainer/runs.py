@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
 from gennx.trainer.config import ModelSettings, Settings, build_settings, check_keys
 from gennx.trainer.errors import TrainerError
 from gennx.trainer.estimate import Shape, read_shape

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from gennx.trainer.calls import Runner, emulator_runner, live_runner
 from gennx.trainer.errors import TrainerError, note, one_line_errors
 
@@ -85,6 +86,7 @@ def main(
         build_page(engine, offered, system, runner).launch(server_name=host, server_port=port, quiet=True)
     else:
         import uvicorn
+
         from gennx.trainer.serve_openai import build_app
 
         note(f"http://{host}:{port}/v1/chat/completions")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
+
 from gennx.trainer.calls import Runner
 from gennx.trainer.conversation import Conversation
 from gennx.trainer.engine import Engine

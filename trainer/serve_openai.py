@@ -10,9 +10,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, Field
+
 from gennx.trainer.engine import Engine, openai_message
 from gennx.trainer.errors import TrainerError
-from pydantic import BaseModel, Field
 
 
 class ChatRequest(BaseModel):

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from transformers import PrinterCallback
+from trl import SFTConfig, SFTTrainer
+
 from gennx.trainer import attention
 from gennx.trainer.config import Settings
 from gennx.trainer.errors import TrainerError, note
 from gennx.trainer.generation import Task, task_score
 from gennx.trainer.models import load_model, pick_dtype
 from gennx.trainer.rendering import Renderer
-from transformers import PrinterCallback
-from trl import SFTConfig, SFTTrainer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -169,10 +169,11 @@ def write_start(plan: Plan, output: Path) -> None:
 
 def run_once(plan: Plan, output: Path, checkpoint: Path | None) -> Any:
     """One attempt at the whole training; returns the trainer, its best weights loaded. May run out of memory."""
+    from transformers import EarlyStoppingCallback
+
     from gennx.trainer.callbacks import Progress, Recorder, StopOnSignal
     from gennx.trainer.generation import tasks_of
     from gennx.trainer.sft import build_trainer
-    from transformers import EarlyStoppingCallback
 
     training = plan.settings.training
     stop = StopOnSignal(f"gennx-train {plan.source} --output {output} --resume")

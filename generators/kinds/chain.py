@@ -7,7 +7,8 @@ from typing import Any
 
 from gennx.generators import scenarios
 from gennx.generators.dialogues import Call, Dropped, closing
-from gennx.generators.grounding import Haystack, check
+from gennx.generators.evidence import Haystack
+from gennx.generators.grounding import check
 from gennx.generators.kinds.job import Job, bare, joined, stock
 from gennx.generators.marks import unmark
 from gennx.generators.surround import surround
@@ -41,10 +42,11 @@ def planned(job: Job, plan: scenarios.Plan, in_turns: bool) -> dict[str, Any]:
     first = plan.steps[0].tool
     teller = scenarios.teller_for(first, lexicons[first.endpoint.uri], lang, rng)
     parts: list[tuple[str, tuple[str, ...]]]
-    if in_turns:
-        parts = [(rng.choice(t.words[lang]), t.steps) for t in plan.turns]
-    else:
-        parts = [(rng.choice(plan.requests[lang]), tuple(s.ident for s in plan.steps))]
+    parts = (
+        [(rng.choice(t.words[lang]), t.steps) for t in plan.turns]
+        if in_turns
+        else [(rng.choice(plan.requests[lang]), tuple(s.ident for s in plan.steps))]
+    )
     calls: list[tuple[Tool, dict[str, Any]]] = []
     so_far = ""
     for words, idents in parts:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gennx.emulator import Model
-from gennx.generators.compose import NOUNS
 from gennx.generators.dialogues import ANSWER_TOKENS, Dropped, Talk, system_pool, system_prompt
 from gennx.generators.forms import run as write_run
 from gennx.generators.leaves import Leaf
@@ -21,6 +20,7 @@ from gennx.generators.particles import settle
 from gennx.generators.sampler import SamplingError, sample_record
 from gennx.generators.scene import Scene
 from gennx.generators.single import Case, Seen, Want
+from gennx.generators.telling import NOUNS
 from gennx.generators.tokens import count as count_tokens
 from gennx.schemas.catalogue import Endpoint, Tool
 
@@ -97,7 +97,13 @@ class Job:
         return next((a for a in self.lexicon().called(leaf) if _korean(a) == (self.lang == "ko")), leaf.name(self.lang))
 
     def finish(
-        self, talk: Talk, kind: str, phrasing: str, calls: Sequence[tuple[Tool, dict[str, Any]]], near: Tool | None = None, **more: Any
+        self,
+        talk: Talk,
+        kind: str,
+        phrasing: str,
+        calls: Sequence[tuple[Tool, dict[str, Any]]],
+        near: Tool | None = None,
+        **more: Any,
     ) -> dict[str, Any]:
         """The row: tools for the calls (or `near` where nothing is called), look-alikes, meta. Raises Dropped."""
         for message in talk.messages:
@@ -107,13 +113,17 @@ class Job:
         users = "\n".join(m["content"] for m in talk.messages if m["role"] == "user")
         if kind != "single" and users in self.seen.texts:
             raise Dropped("repeated")
+        if kind not in ("single", "no_tool", "guard") and not self.seen.take_calls(calls, self.split):
+            raise Dropped("same calls in another split")
         settings = self.shop.settings
         count = self.rng.randint(*settings.distractors)
         if len({t.name for t, _ in calls}) > 2:  # a chain offers several right tools already
             count = min(count, max(1, count - 2))
         budget = settings.max_tokens - talk.tokens()
         without = more.pop("without", frozenset())
-        tools, tokens, _ = self.shop.definitions.offer(calls or [(near or self.tool, {})], count, budget, self.rng, without)
+        tools, tokens, _ = self.shop.definitions.offer(
+            calls or [(near or self.tool, {})], count, budget, self.rng, without
+        )
         meta = {
             "id": f"{self.endpoint.uri}/{self.index}",
             "tier": self.endpoint.tier,

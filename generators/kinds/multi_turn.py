@@ -8,11 +8,11 @@ from typing import Any
 
 from gennx.generators import scenarios
 from gennx.generators.dialogues import Dropped, closing
+from gennx.generators.fields import schema_of
 from gennx.generators.grounding import check
 from gennx.generators.kinds.chain import planned
 from gennx.generators.kinds.job import Job, say_keys, stock_keys
-from gennx.generators.leaves import Leaf, call_leaves
-from gennx.generators.refill import inner_schema, schema_of
+from gennx.generators.leaves import Leaf, call_leaves, inner_schema
 from gennx.schemas.catalogue import Tool
 
 RENUMBERED = frozenset({"db/STLD", "db/TDME"})
@@ -125,10 +125,9 @@ def _other_value(job: Job, leaf: Leaf) -> float | None:
         new = float(f"{leaf.value * factor:.3g}")
         if schema.get("type") == "integer" or (isinstance(leaf.value, int) and abs(leaf.value) > 3):
             new = round(new)
-        fits = (
-            schema.get("minimum", float("-inf")) <= new <= schema.get("maximum", float("inf"))
-            and schema.get("exclusiveMinimum", float("-inf")) < new < schema.get("exclusiveMaximum", float("inf"))
-        )
+        fits = schema.get("minimum", float("-inf")) <= new <= schema.get("maximum", float("inf")) and schema.get(
+            "exclusiveMinimum", float("-inf")
+        ) < new < schema.get("exclusiveMaximum", float("inf"))
         if new != leaf.value and new and fits:
             return int(new) if new == int(new) else new
     return None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gennx.generators.dialogues import Dropped, closing
-from gennx.generators.grounding import Haystack, check
+from gennx.generators.evidence import Haystack
+from gennx.generators.grounding import check
 from gennx.generators.kinds.job import Job, bare, joined, stock
 from gennx.generators.marks import unmark
 from gennx.generators.single import Case

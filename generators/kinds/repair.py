@@ -69,6 +69,4 @@ def _missing_case(job: Job, talk: Talk, case: Case, name: str) -> dict[str, Any]
     made = {"Assign": {str(number): {"NAME": name, "TYPE": code}}}
     talk.call([(stld, made)])
     talk.say(closing(talk.call([(case.tool, case.arguments)]), job.lang, rng))
-    return job.finish(
-        talk, "repair", case.phrasing, [(case.tool, case.arguments), (stld, made)], without_case=name
-    )
+    return job.finish(talk, "repair", case.phrasing, [(case.tool, case.arguments), (stld, made)], without_case=name)

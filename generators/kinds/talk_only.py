@@ -32,9 +32,7 @@ def no_tool(job: Job) -> dict[str, Any]:
     talk.user(case.text)
     talk.say(job.pick("absent", title=job.title()))
     both = rng.random() < 0.5  # the endpoint's other methods go too
-    own = frozenset(
-        job.tool_of(job.endpoint.uri, m).name for m in job.endpoint.methods if both or m == job.tool.method
-    )
+    own = frozenset(job.tool_of(job.endpoint.uri, m).name for m in job.endpoint.methods if both or m == job.tool.method)
     return job.finish(talk, "no_tool", case.phrasing, [(job.tool, case.arguments)], without=own)
 
 
@@ -79,7 +77,7 @@ def guard(job: Job) -> dict[str, Any]:
     stock_keys(talk, job.endpoint, keys, rng)
     talk.user(unmark(surround(job.pick("all", title=job.title()), job.lang, rng)))
     talk.say(job.pick("sure", title=job.title()))
-    tools = [(get, {"ids": []}), (delete, {"ids": keys})]
+    tools: list[tuple[Tool, dict[str, Any]]] = [(get, {"ids": []}), (delete, {"ids": keys})]
     if rng.random() < 0.25:
         talk.user(job.pick("no"))
         talk.say(job.pick("kept"))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+
 from gennx.trainer.evaluation.items import ABSTAIN, CALL, CLOSE
 from gennx.trainer.evaluation.judging import Judgement
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gennx.generators.grounding import Evidence, Haystack
+from gennx.generators.evidence import Evidence, Haystack
 from gennx.generators.leaves import NUMBERED, Leaf
 from gennx.generators.lexicon import Lexicon
 
@@ -147,7 +147,7 @@ def _settle(component: list[Variable], hay: Haystack, lexicon: Lexicon) -> None:
         if any(c not in t for c, t in zip(choice, table, strict=True)) or _overlap(choice):
             continue
         total = sum(t[c][0] for c, t in zip(choice, table, strict=True))
-        order = sum(a < b for a, b in zip(choice, choice[1:], strict=False)) / max(1, len(choice) - 1)
+        order = sum(a < b for a, b in itertools.pairwise(choice)) / max(1, len(choice) - 1)
         ranked.append((total, order, choice))
     if not ranked:
         return
@@ -213,7 +213,7 @@ def _alike(component: Sequence[Variable]) -> bool:
 
 def _overlap(choice: Sequence[tuple[int, int]]) -> bool:
     ordered = sorted(choice)
-    return any(b[0] < a[1] for a, b in zip(ordered, ordered[1:], strict=False))
+    return any(b[0] < a[1] for a, b in itertools.pairwise(ordered))
 
 
 def _distinct(spans: Iterable[Evidence]) -> list[Evidence]:
