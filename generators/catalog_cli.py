@@ -203,9 +203,26 @@ def lint(uris: tuple[str, ...], templates: Path | None, limit: int) -> None:
                 click.echo(summary(found))
                 for line in numbered(found.findings, limit):
                     click.echo(line)
+        if not uris and templates is None:
+            total += _lint_plans(catalogue, limit)
     click.echo(f"{total} findings")
     if total:
         raise SystemExit(1)
+
+
+def _lint_plans(catalogue: Catalogue, limit: int) -> int:
+    """Check the scenario plans; the number of findings."""
+    from gennx.generators.lexicon import lexicon_of
+    from gennx.generators.plan_lint import lint_plan
+    from gennx.generators.scenarios import plans
+
+    total = 0
+    for plan in plans():
+        found = lint_plan(plan, {uri: lexicon_of(catalogue.endpoint(uri)) for uri in plan.endpoints})
+        total += len(found)
+        for line in found[:limit]:
+            click.echo(f"   {plan.place}: {line}")
+    return total
 
 
 @main.command()

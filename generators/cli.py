@@ -230,9 +230,9 @@ def settings_of(asked: dict[str, Any]) -> Settings:
         raise BadSettings(f"--templates {templates}: no such folder")
     focus: dict[str, float] = {}
     if asked["focus"] is not None:
-        from gennx.generators.focus import read_focus
+        from gennx.generators.focus import weights
 
-        focus = read_focus(asked["focus"])
+        focus = weights(asked["focus"])
     tiers = tuple(sorted({t for group in asked["tiers"] for t in group}))
     return Settings(
         tiers=tiers, endpoints=tuple(asked["endpoints"]), methods=tuple(m.upper() for m in asked["methods"]), per_api=asked["per_api"],
@@ -297,6 +297,25 @@ def generate(settings: Settings, asked: dict[str, Any]) -> None:
             f"{short} fewer than asked for: {', '.join(list(manifest['missing'])[:6])} have no more distinct ones (see {out / 'coverage.html'})",
             err=True,
         )
+
+
+@main.command("verify")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--max-tokens", type=click.IntRange(min=1), default=2048, show_default=True, help="Most tokens of a dialogue.")
+def verify_command(folder: Path, max_tokens: int) -> None:
+    """Check a data set from its files: run every call again, look for what is unsaid, repeated or leaked."""
+    from gennx.generators.verifying import CHECKS, BadData, verify
+
+    try:
+        report = verify(folder, max_tokens)
+    except (BadData, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    for name in CHECKS:
+        click.echo(f"{name:12} {report.looked[name]:>8,} looked at {report.failed[name]:>6,} failed  {report.first.get(name, '')}".rstrip())
+    each = 1000 * report.seconds / max(1, report.calls)
+    click.echo(f"{report.calls:,} calls run again, {each:.2f} ms each; {report.derived:,} values worked out by plans")
+    if any(report.failed.values()):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ under `given` with its reason.
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -20,9 +19,8 @@ from jinja2 import TemplateError, meta
 
 from gennx.generators import forms, names
 from gennx.generators.bank import ENVIRONMENT, TemplateProblem
-from gennx.generators.evidence import Haystack, number_evidence, text_evidence
+from gennx.generators.evidence import Haystack, number_evidence, run_evidence, text_evidence
 from gennx.generators.grounding import Ungrounded, check
-from gennx.generators.leaves import call_leaves
 from gennx.generators.lexicon import LANGUAGES, TEMPLATES, Lexicon
 from gennx.generators.marks import mark
 from gennx.generators.particles import settle
@@ -306,6 +304,27 @@ def slots(text: str) -> set[str]:
     return set(meta.find_undeclared_variables(ENVIRONMENT.parse(text)))
 
 
+def derived(
+    plan: Plan, text: str, scope: Mapping[str, Any], made: list[tuple[Tool, dict[str, Any]]], lexicons: Mapping[str, Lexicon]
+) -> list[str]:
+    """Fields (`db/NODE.X`) whose values the plan works out from what was said, or gives a reason for; record numbers are `db/NODE.key`."""
+    hay = Haystack(text)
+    out = set()
+    for tool, arguments in made:
+        for gap in check(text, tool, arguments, lexicons[tool.endpoint.uri], hay):
+            out.add(field_of(tool, gap))
+    return sorted(out)
+
+
+def field_of(tool: Tool, gap: Ungrounded) -> str:
+    """Endpoint and field of a place, array levels left out."""
+    parts = gap.place.split("/")
+    if parts[0] == "ids" or (parts[0] == "Assign" and len(parts) == 2):
+        return f"{tool.endpoint.uri}.key"
+    names_ = parts[2:] if parts[0] == "Assign" else parts
+    return f"{tool.endpoint.uri}." + ".".join(p for p in names_ if not p.isdigit())
+
+
 def unsaid(
     plan: Plan,
     text: str,
@@ -352,8 +371,6 @@ def _shown(spec: dict[str, Any], value: Any, hay: Haystack) -> bool:
             is not None
         )
     if isinstance(value, list):
-        from gennx.generators.evidence import run_evidence
-
         return all(_shown(spec, v, hay) for v in value) or next(run_evidence(value, hay), None) is not None
     words = spec.get("words", {}).get(value, {})
     return any(
@@ -400,78 +417,3 @@ def _given(plan: Plan, gap: Ungrounded, tool: Tool) -> bool:
         return True
     last = next((p for p in reversed(parts) if not p.isdigit()), "")
     return last in plan.given or f"{tool.endpoint.uri}.{last}" in plan.given
-
-
-def lint_plan(plan: Plan, catalogue: Catalogue, lexicons: Mapping[str, Lexicon], draws: int = 6) -> list[str]:
-    """What is wrong with a plan: calls that fail on an emulated model, wordings that leave something out, too few wordings."""
-    from gennx.emulator import Model
-    from gennx.schemas import Validation
-
-    out: list[str] = []
-    validation = Validation()
-    for lang in LANGUAGES:
-        pool = plan.requests[lang]
-        if pool and len(pool) < (4 if lang == "ko" else 2):
-            out.append(f"requests.{lang}: {len(pool)} wordings, 4 Korean and 2 English are wanted")
-    if not plan.requests["ko"] and not plan.turns:
-        out.append("neither requests nor turns")
-    for index in range(draws):
-        rng = random.Random(f"{plan.name}/{index}")
-        lang = "ko" if index % 2 == 0 else "en"
-        try:
-            scope = draw(plan, lang, rng)
-            made = calls(plan, scope)
-        except Unfit:
-            continue
-        except Exception as error:
-            out.append(f"cannot be worked out: {type(error).__name__}: {error}")
-            return out
-        model = Model()
-        for uri, records in plan.start.items():
-            model.put_records(uri, {str(k): v for k, v in evaluate(records, scope).items()})
-        for step, (tool, arguments) in zip(plan.steps, made, strict=True):
-            for problem in validation.problems(tool, arguments)[:2]:
-                out.append(f"step {step.ident}: {problem}")
-            reply = model.call(tool, arguments, strict=True)
-            if isinstance(reply.body, dict) and "error" in reply.body:
-                out.append(f"step {step.ident}: refused: {reply.body['error']}")
-        if out:
-            return sorted(set(out))
-        teller = teller_for(plan.steps[0].tool, lexicons[plan.steps[0].tool.endpoint.uri], lang, rng)
-        for number, text in enumerate(plan.requests[lang]):
-            from gennx.generators.marks import unmark
-
-            try:
-                words = unmark(say(plan, text, scope, lang, rng, teller))
-            except TemplateError as error:
-                out.append(f"requests.{lang}[{number}]: {error}")
-                continue
-            out += [
-                f"requests.{lang}[{number}]: not said: {gap}   <- {words[:160]!r}"
-                for gap in unsaid(plan, words, scope, made, (), lexicons)
-            ]
-        so_far, done = "", []
-        for number, turn in enumerate(plan.turns):
-            if not turn.words[lang]:
-                out.append(f"turns[{number}].{lang}: no wording")
-                continue
-            from gennx.generators.marks import unmark
-
-            for text in turn.words[lang]:
-                words = unmark(say(plan, text, scope, lang, rng, teller))
-                everything = f"{so_far}\n{words}"
-                own = calls(plan, scope, turn.steps) if turn.steps else []
-                out += [
-                    f"turns[{number}].{lang}: not said: {gap}   <- {words[:120]!r}"
-                    for gap in (unsaid(plan, everything, scope, own, turn.steps, lexicons) if turn.steps else ())
-                ]
-            so_far += "\n" + words
-            done += list(turn.steps)
-    return sorted(set(out))
-
-
-def all_leaves(made: list[tuple[Tool, dict[str, Any]]]) -> int:
-    return sum(len(call_leaves(t, a)) for t, a in made)
-
-
-_WORD = re.compile(r"\w+")

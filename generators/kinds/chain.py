@@ -65,7 +65,8 @@ def planned(job: Job, plan: scenarios.Plan, in_turns: bool) -> dict[str, Any]:
         calls += own
         talk.say(closing(done, lang, rng) if done else job.pick("noted"))
     kind = "multi_turn" if in_turns else "chain"
-    return job.finish(talk, kind, f"plan/{plan.name}", calls, style=plan.area)
+    found = scenarios.derived(plan, so_far, scope, calls, lexicons)
+    return job.finish(talk, kind, f"plan/{plan.name}", calls, style=plan.area, **({"derived": found} if found else {}))
 
 
 def _linked(job: Job) -> dict[str, Any]:
