@@ -11,7 +11,7 @@ import orjson
 
 from gennx.generators.cli import Refused, Tier, one_line
 from gennx.schemas import Validation, load_catalogue
-from gennx.schemas.catalogue import METHODS, Endpoint, Tool
+from gennx.schemas.catalogue import METHODS, Catalogue, Endpoint, Tool
 
 FORMATS = click.Choice(["table", "json"])
 

@@ -304,16 +304,14 @@ def slots(text: str) -> set[str]:
     return set(meta.find_undeclared_variables(ENVIRONMENT.parse(text)))
 
 
-def derived(
-    plan: Plan, text: str, scope: Mapping[str, Any], made: list[tuple[Tool, dict[str, Any]]], lexicons: Mapping[str, Lexicon]
-) -> list[str]:
+def derived(text: str, made: list[tuple[Tool, dict[str, Any]]], lexicons: Mapping[str, Lexicon]) -> set[str]:
     """Fields (`db/NODE.X`) whose values the plan works out from what was said, or gives a reason for; record numbers are `db/NODE.key`."""
     hay = Haystack(text)
     out = set()
     for tool, arguments in made:
         for gap in check(text, tool, arguments, lexicons[tool.endpoint.uri], hay):
             out.add(field_of(tool, gap))
-    return sorted(out)
+    return out
 
 
 def field_of(tool: Tool, gap: Ungrounded) -> str:

@@ -46,15 +46,15 @@ def _noise(text: str, rng: random.Random) -> str:
     )  # fmt: skip
 
 
-def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0) -> str:
-    """The text with what surrounds it, more or less of it by `strength` (0 leaves it alone)."""
+def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, opening: bool = True) -> str:
+    """The text with what surrounds it, more or less of it by `strength` (0 leaves it alone); nobody greets in the middle of a talk."""
     pool = pools()[lang]
     if rng.random() < 0.3 * strength:
         text = _synonyms(text, lang, rng)
     if lang == "ko" and rng.random() < 0.4 * strength:
         text = _register(text, rng)
     several = "\n" in text
-    before = rng.random() / strength if strength else 1.0
+    before = rng.random() / strength if strength and opening else 1.0
     if before < 0.16:
         text = f"{_noise(rng.choice(pool['context']), rng)}{rng.choice((chr(10), ' ', ' ')) if several else ' '}{text}"
     elif before < 0.3:

@@ -48,10 +48,10 @@ def planned(job: Job, plan: scenarios.Plan, in_turns: bool) -> dict[str, Any]:
         else [(rng.choice(plan.requests[lang]), tuple(s.ident for s in plan.steps))]
     )
     calls: list[tuple[Tool, dict[str, Any]]] = []
-    so_far = ""
+    so_far, derived = "", set[str]()
     for words, idents in parts:
         marked = scenarios.say(plan, words, scope, lang, rng, teller)
-        text = unmark(surround(marked, lang, rng, 0.5 if in_turns else 0.8))
+        text = unmark(surround(marked, lang, rng, 0.5 if in_turns else 0.8, opening=not so_far))
         so_far += "\n" + text
         own = scenarios.calls(plan, scope, idents) if idents else []
         if own and scenarios.unsaid(plan, so_far, scope, own, idents, lexicons):
@@ -63,10 +63,11 @@ def planned(job: Job, plan: scenarios.Plan, in_turns: bool) -> dict[str, Any]:
                 raise Dropped("plan invalid")
             done += talk.call([(tool, arguments)])
         calls += own
+        derived.update(scenarios.derived(so_far, own, lexicons))
         talk.say(closing(done, lang, rng) if done else job.pick("noted"))
     kind = "multi_turn" if in_turns else "chain"
-    found = scenarios.derived(plan, so_far, scope, calls, lexicons)
-    return job.finish(talk, kind, f"plan/{plan.name}", calls, style=plan.area, **({"derived": found} if found else {}))
+    more = {"derived": sorted(derived)} if derived else {}
+    return job.finish(talk, kind, f"plan/{plan.name}", calls, style=plan.area, **more)
 
 
 def _linked(job: Job) -> dict[str, Any]:
