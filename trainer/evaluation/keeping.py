@@ -12,7 +12,6 @@ DIR/
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -21,7 +20,13 @@ from gennx.trainer.errors import TrainerError
 from gennx.trainer.evaluation.items import Item, Key, write_items
 from gennx.trainer.evaluation.predictions import read_rows
 
-PREDICTIONS, ITEMS, RUN, RECORDS, METRICS = "predictions.jsonl", "items.jsonl", "run.json", "records.jsonl", "metrics.json"
+PREDICTIONS, ITEMS, RUN, RECORDS, METRICS = (
+    "predictions.jsonl",
+    "items.jsonl",
+    "run.json",
+    "records.jsonl",
+    "metrics.json",
+)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -93,7 +98,6 @@ class Folder:
         """End the writing; `took` is added to run.json, unless a resumed run has written nothing."""
         if self._stream is not None:
             self._stream.close()
-            os.sync() if hasattr(os, "sync") else None
             self._stream = None
         if took and took.get("turns"):
             self.what["took"] = took

@@ -62,6 +62,7 @@ def timed_first(count: int, wanted: int) -> list[int]:
 def generate_all(decoder: Decoder, items: Sequence[Item], constrained: bool, keep: Keep) -> dict[str, Any]:
     """Write every turn with a model of our own; returns what it took."""
     import torch
+
     from gennx.trainer.decoding import Job, timed
 
     renderer = decoder.renderer
@@ -121,7 +122,12 @@ def ask_endpoint(url: str, model: str, key: str, item: Item, limit: int) -> dict
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise TrainerError(f"--endpoint {url}: {error}", "is it an OpenAI-compatible server?") from None
     usage = answer.get("usage") or {}
-    row = {"id": item.id, "turn": item.turn, "content": message.get("content") or "", "calls": message.get("tool_calls") or []}
+    row = {
+        "id": item.id,
+        "turn": item.turn,
+        "content": message.get("content") or "",
+        "calls": message.get("tool_calls") or [],
+    }
     row |= {"latency_s": round(time.perf_counter() - started, 4), "tokens": usage.get("completion_tokens")}
     return row | {"prompt_tokens": usage.get("prompt_tokens"), "cut": choice.get("finish_reason") == "length"}
 
