@@ -214,7 +214,7 @@ def _one(shop: Workshop, job: Job, kind: str, made: Made) -> tuple[str, dict[str
             return job.split, single_call(job, case)
         except Dropped as reason:
             made.dropped[str(reason)] += 1
-            small = True
+            small = "too long" in str(reason) or "token" in str(reason)
     return None
 
 

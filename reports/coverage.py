@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 from jinja2 import Environment, StrictUndefined
 
+from gennx.generators.manifest import skeleton
 from gennx.schemas import load_catalogue
 from gennx.schemas.catalogue import ANNOTATION, Endpoint, Schema
 
@@ -35,6 +36,7 @@ class Covered:
     kinds: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
     phrasings: set[str] = field(default_factory=set)
+    skeletons: set[str] = field(default_factory=set)
     variants: set[str] = field(default_factory=set)
     fields: set[str] = field(default_factory=set)
     members: set[tuple[str, str]] = field(default_factory=set)
@@ -129,6 +131,7 @@ def collect(folder: Path) -> dict[str, Covered]:
             covered.languages[str(meta.get("language", ""))] += 1
         covered = out.get(meta["endpoint"], Covered())
         covered.phrasings.add(str(meta.get("phrasing", "")))
+        covered.skeletons.add(skeleton("\n".join(m["content"] for m in row["messages"] if m["role"] == "user")))
         if meta.get("variant"):
             covered.variants.add(str(meta["variant"]))
         if len(covered.examples) < EXAMPLES:
@@ -175,12 +178,22 @@ def summary(folder: Path) -> dict[str, Any]:
         table.append({
             "uri": e.uri, "tier": e.tier, "category": e.category, "ko": e.ko, "en": e.en, "dialogues": got.dialogues,
             "methods": {m: got.methods.get(m, 0) for m in e.methods}, "kinds": dict(got.kinds), "languages": dict(got.languages),
-            "phrasings": len(got.phrasings), "variants": sorted(got.variants),
+            "phrasings": len(got.phrasings), "skeletons": len(got.skeletons), "variants": sorted(got.variants),
             "fields": [len([p for p in optional if p in got.fields]), len(optional)],
             "members": [len([m for m in members if m in got.members]), len(members)],
             "gaps": _gaps(e, got, missing.get(e.uri, 0)), "examples": got.examples,
         })  # fmt: skip
-    return {"endpoints": table, "manifest": manifest, "name": folder.name}
+    return {"endpoints": table, "manifest": manifest, "name": _name(manifest) or folder.name}
+
+
+def _name(manifest: dict[str, Any]) -> str:
+    """What was asked for, in a few words; empty without a manifest."""
+    settings = manifest.get("settings")
+    if not settings:
+        return ""
+    chosen = settings["endpoints"] or settings["tiers"] or [1]
+    what = f"{len(chosen)} endpoints" if settings["endpoints"] else "all tiers" if len(chosen) == 3 else f"tier {', '.join(map(str, chosen))}"
+    return f"{what}, seed {settings['seed']}"
 
 
 def page(template: str, **data: Any) -> str:

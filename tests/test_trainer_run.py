@@ -120,7 +120,8 @@ def test_interrupt_and_resume_continue_the_same_curve(adapter: Path, base: Path,
     assert 2 <= stopped < curve(adapter)[-1][0], "it was to stop in the middle"
     again = load_settings("rtx3060-6gb", [output / "config.yaml"], [])
     train(str(data), again, output, "cpu", resume=True)
-    assert curve(output) == pytest.approx(curve(adapter), rel=1e-5)
+    assert [step for step, _ in curve(output)] == [step for step, _ in curve(adapter)]
+    assert [loss for _, loss in curve(output)] == pytest.approx([loss for _, loss in curve(adapter)], rel=1e-5)
     weights = [path / "adapter" / "adapter_model.safetensors" for path in (adapter, output)]
     first, second = (load_tensors(path) for path in weights)
     assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)
@@ -246,7 +247,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(base: Path, data: Path, tmp
         train(str(data), settings_for(base, QLORA), tmp_path / "run", "cpu")
     left = last_checkpoint(tmp_path / "run")
     assert left is not None and left.name == "checkpoint-2"
-    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["checkpoint-2"]
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").glob("checkpoint-*")] == ["checkpoint-2"]
 
 
 def test_the_best_checkpoint_by_task_score(base: Path, data: Path, tmp_path: Path) -> None:
