@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gennx.trainer.errors import TrainerError
 from gennx.trainer.grammar import turn_grammar
+from gennx.trainer.rendering import CALL_OPEN
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +36,9 @@ class Constrainer:
             raise TrainerError("--constrained needs llguidance", "pip install llguidance, or take --free") from None
         self._engine = llguidance
         self._tokenizer = llguidance.hf.from_tokenizer(renderer.tokenizer, n_vocab=width, eos_token=renderer.end_id)
+        mark = renderer.tokenizer.convert_tokens_to_ids(CALL_OPEN)
+        known = isinstance(mark, int) and mark != renderer.tokenizer.unk_token_id
+        self._marks_are_tokens = bool(known and self._tokenizer.is_special_token(mark))
         self._limits = llguidance.LLParserLimits(
             max_items_in_row=50_000, step_max_items=500_000, max_grammar_size=5_000_000, initial_lexer_fuel=10_000_000
         )
@@ -64,7 +68,7 @@ class Constrainer:
         return repr(tools)
 
     def _compile(self, tools: Tools) -> Any:
-        grammar = turn_grammar(tools)
+        grammar = turn_grammar(tools, self._marks_are_tokens)
         matcher = self._engine.LLMatcher(self._tokenizer, grammar, log_level=0, limits=self._limits)
         if matcher.is_error():
             names = ", ".join(tool["function"]["name"] for tool in tools)

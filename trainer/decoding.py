@@ -107,7 +107,7 @@ class Decoder:
             return float("inf")
         free, _ = torch.cuda.mem_get_info(self.device)
         idle = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
-        return MEMORY_SHARE * (free + idle) / self._bytes_a_token
+        return float(MEMORY_SHARE * (free + idle) / self._bytes_a_token)
 
     def _admit(self, batch: _Batch, waiting: deque[int], jobs: Sequence[Job]) -> None:
         """Read prompts until the batch is full."""

