@@ -212,7 +212,7 @@ def _outline(maker: Maker, arguments: dict[str, Any]) -> None:
     if method != "Nodes":
         first = maker.document.next_key("db/NODE")
         corners = list(range(first, first + len(fresh)))
-    for number, (x, y) in zip(corners, _ring(len(corners)), strict=True):
+    for number, (x, y) in zip(corners, _ring(len(corners), *_spacing(arguments)), strict=True):
         maker.add("db/NODE", str(number), {"X": x, "Y": y, "Z": 0.0})
     first = maker.document.next_key("db/ELEM")
     numbers = fresh if method != "Nodes" else range(first, first + len(fresh))
@@ -220,12 +220,23 @@ def _outline(maker: Maker, arguments: dict[str, Any]) -> None:
         maker.add("db/ELEM", str(element), {"TYPE": "BEAM", "MATL": 1, "SECT": 1, "NODE": [start, end]})
 
 
-def _ring(count: int) -> list[tuple[float, float]]:
+def _spacing(arguments: dict[str, Any]) -> tuple[float, float]:
+    """Distances of outline points along and across, m: so that the mesh asked for has few elements and a short answer."""
+    size = field_at(arguments, ("Argument", "MESH_SIZE")) or {}
+    length, divisions = size.get("LENGTH"), size.get("DIV")
+    if isinstance(length, (int, float)) and length > 0:
+        return float(length), float(length)
+    if isinstance(divisions, int) and divisions > 0:
+        return 2.0, 2.0 / divisions
+    return 2.0, 2.0
+
+
+def _ring(count: int, along: float, across: float) -> list[tuple[float, float]]:
     """Points around a rectangle, its four corners among them (three points make a triangle)."""
     if count == 3:
-        return [(0.0, 0.0), (6.0, 0.0), (0.0, 6.0)]
+        return [(0.0, 0.0), (2 * along, 0.0), (0.0, 2 * across)]
     sides = [count // 4 + (1 if i < count % 4 else 0) for i in range(4)]
-    width, depth = 2.0 * max(sides[0], sides[2]), 2.0 * max(sides[1], sides[3])
+    width, depth = along * max(sides[0], sides[2]), across * max(sides[1], sides[3])
     corners = [(0.0, 0.0), (width, 0.0), (width, depth), (0.0, depth)]
     points = []
     for i, parts in enumerate(sides):

@@ -214,7 +214,7 @@ def has_values(tool: Tool, arguments: dict[str, Any]) -> bool:
     """True if a call holds anything that a user chose freely; `{"Argument": {}}`, `{"ids": []}` and the one word of a path do not."""
     if tool.endpoint.path_parameter is not None:
         return any(bool(v) for k, v in arguments.items() if k != "ids")
-    return any(bool(v) for v in arguments.values())
+    return any(bool(v) for k, v in arguments.items() if k != "ids" or not tool.endpoint.single)
 
 
 def sample_arguments(

@@ -163,7 +163,7 @@ def _assemble(settings: Settings, uris: list[str], out: Path, parts: Path, secon
         dropped.update(made.dropped)
         if made.missing:
             missing[uri] = made.missing
-    rows = _distinct(rows, dropped)
+    rows = _one_split_a_call(_distinct(rows, dropped))
     random.Random(f"order/{settings.seed}").shuffle(rows)
     stage = parts / "whole"
     if stage.exists():
@@ -190,6 +190,18 @@ def _assemble(settings: Settings, uris: list[str], out: Path, parts: Path, secon
     os.replace(stage, out)
     del seconds  # the time is printed, never written: same settings, same bytes
     return Written(out, manifest)
+
+
+def _one_split_a_call(rows: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    """Dialogues of several endpoints with the same calls go to the split of the first."""
+    first: dict[str, str] = {}
+    out = []
+    for split, row in rows:
+        functions = [c["function"] for m in row["messages"] for c in m.get("tool_calls", ())]
+        if functions and row["meta"]["kind"] not in ("single", "no_tool", "guard"):
+            split = first.setdefault("\n".join(sorted(f["name"] + f["arguments"] for f in functions)), split)
+        out.append((split, row))
+    return out
 
 
 def _distinct(rows: list[tuple[str, dict[str, Any]]], dropped: Counter[str]) -> list[tuple[str, dict[str, Any]]]:
