@@ -181,6 +181,10 @@ def build_model(path: Path, settings: Settings, device: str) -> Any:
     model = load_model(path, chosen, device, name)
     if device == "cuda" and chosen.fused_kernels:
         use_fused_kernels(model)
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            # bitsandbytes would repack 4-bit weights at the first evaluation on the CPU, and round differently after
+            module.support_avx512bf16_for_cpu = False
     model.config.use_cache = False
     if not settings.lora.enabled:
         return model
