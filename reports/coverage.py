@@ -20,7 +20,6 @@ from gennx.generators.manifest import skeleton
 from gennx.schemas import load_catalogue
 from gennx.schemas.catalogue import ANNOTATION, Endpoint, Schema
 
-EXAMPLES = 3
 
 
 class ReportProblem(Exception):
@@ -40,7 +39,8 @@ class Covered:
     variants: set[str] = field(default_factory=set)
     fields: set[str] = field(default_factory=set)
     members: set[tuple[str, str]] = field(default_factory=set)
-    examples: list[dict[str, str]] = field(default_factory=list)
+    examples: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The first dialogue of each kind."""
 
 
 def rows_of(folder: Path) -> Iterator[dict[str, Any]]:
@@ -134,8 +134,9 @@ def collect(folder: Path) -> dict[str, Covered]:
         covered.skeletons.add(skeleton("\n".join(m["content"] for m in row["messages"] if m["role"] == "user")))
         if meta.get("variant"):
             covered.variants.add(str(meta["variant"]))
-        if len(covered.examples) < EXAMPLES:
-            covered.examples.append(_example(row))
+        kind = str(meta.get("kind", "single"))
+        if kind not in covered.examples:
+            covered.examples[kind] = _example(row)
     return out
 
 
@@ -143,7 +144,7 @@ def _example(row: dict[str, Any]) -> dict[str, str]:
     user = next((m["content"] for m in row["messages"] if m["role"] == "user"), "")
     calls = [c["function"] for m in row["messages"] for c in m.get("tool_calls") or ()]
     text = "\n".join(f"{c['name']} {c['arguments']}" for c in calls[:3])
-    return {"user": user[:600], "call": text[:900]}
+    return {"user": user[:600], "call": text[:900] or "no call"}
 
 
 def _gaps(endpoint: Endpoint, got: Covered, asked: int) -> list[str]:
@@ -181,7 +182,7 @@ def summary(folder: Path) -> dict[str, Any]:
             "phrasings": len(got.phrasings), "skeletons": len(got.skeletons), "variants": sorted(got.variants),
             "fields": [len([p for p in optional if p in got.fields]), len(optional)],
             "members": [len([m for m in members if m in got.members]), len(members)],
-            "gaps": _gaps(e, got, missing.get(e.uri, 0)), "examples": got.examples,
+            "gaps": _gaps(e, got, missing.get(e.uri, 0)), "examples": [{"kind": k, **x} for k, x in sorted(got.examples.items(), key=lambda p: (p[0] != "single", p[0]))],
         })  # fmt: skip
     return {"endpoints": table, "manifest": manifest, "name": _name(manifest) or folder.name}
 

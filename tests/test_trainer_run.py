@@ -201,6 +201,7 @@ def test_the_gguf_answers_as_trained_in_llama_cpp(adapter: Path, data: Path, tmp
         if token == renderer.end_id or len(written) > 96:
             break
         written.append(token)
+    engine.close()
     expected = [call["function"] for call in dialogue.messages[2]["tool_calls"]]
     assert renderer.written(written).calls == expected
 
