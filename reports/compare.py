@@ -24,7 +24,7 @@ def sign_test(won: int, lost: int) -> float:
     if not total:
         return 1.0
     tail = sum(math.comb(total, k) for k in range(min(won, lost) + 1)) / 2**total
-    return min(1.0, 2 * tail)
+    return float(min(1.0, 2 * tail))
 
 
 def compare(a: Path, b: Path) -> dict[str, Any]:
@@ -42,7 +42,9 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
     return {
         "labels": (label(first), label(second)),
         "figures": {key: (first["figures"].get(key), second["figures"].get(key)) for key in SHARES},
-        "errors": {k: (first["errors"].get(k, 0), second["errors"].get(k, 0)) for k in {**first["errors"], **second["errors"]}},
+        "errors": {
+            k: (first["errors"].get(k, 0), second["errors"].get(k, 0)) for k in {**first["errors"], **second["errors"]}
+        },
         "turns": len(both),
         "won": won,
         "lost": lost,
@@ -63,7 +65,9 @@ def _figure_lines(figures: dict[str, Any]) -> list[str]:
             continue
         apart = new["low"] > old["high"] or new["high"] < old["low"]
         change = new["value"] - old["value"]
-        lines.append(f"{key:22s} {_share(old):>8s} → {_share(new):>8s}  {change:+8.2%}{'  intervals apart' if apart else ''}")
+        lines.append(
+            f"{key:22s} {_share(old):>8s} → {_share(new):>8s}  {change:+8.2%}{'  intervals apart' if apart else ''}"
+        )
     return lines
 
 

@@ -21,7 +21,6 @@ from gennx.schemas import load_catalogue
 from gennx.schemas.catalogue import ANNOTATION, Endpoint, Schema
 
 
-
 class ReportProblem(Exception):
     """A folder that no report can be made of; the message says why."""
 
@@ -193,7 +192,13 @@ def _name(manifest: dict[str, Any]) -> str:
     if not settings:
         return ""
     chosen = settings["endpoints"] or settings["tiers"] or [1]
-    what = f"{len(chosen)} endpoints" if settings["endpoints"] else "all tiers" if len(chosen) == 3 else f"tier {', '.join(map(str, chosen))}"
+    what = (
+        f"{len(chosen)} endpoints"
+        if settings["endpoints"]
+        else "all tiers"
+        if len(chosen) == 3
+        else f"tier {', '.join(map(str, chosen))}"
+    )
     return f"{what}, seed {settings['seed']}"
 
 
@@ -214,6 +219,10 @@ def embed(value: Any) -> str:
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
-def coverage_page(folder: Path) -> str:
-    """The page of a data set folder. Raises ReportProblem."""
-    return page("coverage.html.jinja", data=summary(folder))
+def coverage_page(folder: Path, scores: dict[str, dict[str, float]] | None = None) -> str:
+    """The page of a data set folder, with how an evaluation went by endpoint if given. Raises ReportProblem."""
+    data = summary(folder)
+    if scores is not None:
+        for row in data["endpoints"]:
+            row["evaluation"] = scores.get(row["uri"])
+    return page("coverage.html.jinja", data=data)

@@ -13,7 +13,7 @@ const words = {
   errors: ["What went wrong", "오류 종류"], confusion: ["Tools taken for each other", "혼동한 도구"], slices: ["By kind, language and more", "종류·언어별"], endpoints: ["Endpoints, the weakest first", "약한 엔드포인트부터"],
   find: ["Find by address, name or category", "주소, 이름, 분류로 찾기"], figure: ["Figure", "지표"], wanted: ["Wanted", "정답"], got: ["Called", "호출"], times: ["Turns", "횟수"], none_wrong: ["No errors.", "오류가 없습니다."],
   none: ["no calls in this test", "이 시험에 호출 없음"], low: ["below 50 %", "50 % 미만"], mid: ["50 to 80 %", "50~80 %"], high: ["80 to 95 %", "80~95 %"], top: ["95 % and more", "95 % 이상"],
-  expected: ["Expected", "정답"], wrote: ["Written", "모델 출력"], no_call: ["no call", "호출 없음"], of: ["of", "중"], turns: ["turns", "턴"], dialogues: ["dialogues", "대화"], value: ["Value", "값"],
+  expected: ["Expected", "정답"], wrote: ["Written", "모델 출력"], no_call: ["no call", "호출 없음"], no_call_wanted: ["turns that want no call", "호출이 필요 없는 턴"], of: ["of", "중"], turns: ["turns", "턴"], dialogues: ["dialogues", "대화"], value: ["Value", "값"],
   tools: ["Exact turns by number of tools offered", "제시된 도구 수에 따른 정확도"], prompt_tokens: ["Exact turns by prompt length (tokens)", "프롬프트 길이(토큰)에 따른 정확도"],
   uri: ["Endpoint", "엔드포인트"], name: ["Name", "이름"], tier: ["Tier", "티어"], category: ["Category", "분류"], exact: ["Exact calls", "정확 호출"], calls: ["Calls", "호출 수"],
   s_kind: ["Kind of dialogue", "대화 종류"], s_language: ["Language", "언어"], s_tier: ["Tier", "티어"], s_method: ["Method", "메서드"], s_variant: ["Variant", "변형"], s_tools: ["Tools offered", "도구 수"], s_prompt_tokens: ["Prompt length", "프롬프트 길이"],
@@ -32,7 +32,7 @@ const names = {
   dialogue_exact: ["Whole dialogues exact", "대화 전체 정확"], chain_exact: ["Chains exact", "연쇄 호출 정확"], rollout: ["Dialogues on its own calls", "자체 호출로 진행한 대화"], must_call: ["Calls when it must", "호출해야 할 때 호출"], abstention: ["Abstains when it must", "호출하지 말아야 할 때 자제"],
   balanced: ["Mean of both", "두 값의 평균"], abstention_no_tool: ["… no tool fits", "… 맞는 도구 없음"], abstention_clarify: ["… asks back", "… 되묻기"], abstention_guard: ["… asks before deleting", "… 삭제 전 확인"], closing: ["Closes when done", "끝나면 마무리"],
   leaf_precision: ["Values right, of those written", "작성한 값 중 정답"], leaf_recall: ["Values right, of those wanted", "정답 값 중 작성"], leaf_f1: ["F1 of values", "값 F1"], ran: ["Runs without refusal", "거부 없이 실행"],
-  well_formed: ["Well-formed turns", "형식이 바른 턴"], schema_valid: ["Schema-valid calls", "스키마에 맞는 호출"], offered_tool: ["Calls of offered tools", "제시된 도구 호출"],
+  parameter_accuracy: ["parameter_accuracy (original\u2019s)", "parameter_accuracy (원본)"], well_formed: ["Well-formed turns", "형식이 바른 턴"], schema_valid: ["Schema-valid calls", "스키마에 맞는 호출"], offered_tool: ["Calls of offered tools", "제시된 도구 호출"],
   latency_mean_s: ["Latency, mean, s", "지연 평균, 초"], latency_p50_s: ["Latency, P50, s", "지연 P50, 초"], latency_p95_s: ["Latency, P95, s", "지연 P95, 초"], tokens_written: ["Tokens a turn", "턴당 토큰"], speed: words.speed, memory: words.memory,
 };
 const errorsKo = { malformed: "읽을 수 없는 호출", cut: "토큰 한도에서 잘림", empty: "아무 말 없음", silent: "호출해야 하는데 안 함", called: "호출하면 안 되는데 함", missing_call: "호출 누락", extra_call: "불필요한 호출", invented_tool: "제시되지 않은 도구", wrong_tool: "다른 엔드포인트", wrong_method: "메서드 틀림", wrong_key: "번호 틀림", missing_field: "필드 누락", extra_field: "불필요한 필드", wrong_number: "수치 틀림", wrong_sign: "부호 틀림", wrong_unit: "단위 틀림", wrong_enum: "코드 틀림", wrong_reference: "참조 틀림", wrong_switch: "예/아니오 틀림", wrong_text: "문자열 틀림", wrong_type: "자료형 틀림" };
@@ -104,7 +104,7 @@ function drawErrors() {
   const most = Math.max(1, ...list.map(([, n]) => n));
   list.forEach(([key, n]) => box.append(el("div", { class: "barrow" }, el("span", { text: errorName(key) }), el("span", { class: "track" }, el("i", { style: `width:${100 * n / most}%` })), el("b", { text: n.toLocaleString() }))));
   at("confhead").replaceChildren(el("th", { text: t("wanted") }), el("th", { text: t("got") }), el("th", { class: "n", text: t("times") }));
-  at("conf").replaceChildren(...(one.confusion.length ? one.confusion.slice(0, 15).map(c => el("tr", {}, el("td", { class: "uri", text: c.wanted }), el("td", { class: "uri", text: c.got }), el("td", { class: "n", text: c.count }))) : [el("tr", {}, el("td", { class: "soft", colspan: 3, text: t("none_wrong") }))]));
+  at("conf").replaceChildren(...(one.confusion.length ? one.confusion.slice(0, 15).map(c => el("tr", {}, el("td", {}, el("span", { class: "uri", text: c.wanted })), el("td", {}, el("span", { class: "uri", text: c.got })), el("td", { class: "n", text: c.count }))) : [el("tr", {}, el("td", { class: "soft", colspan: 3, text: t("none_wrong") }))]));
 }
 const svg = (tag, attrs, text) => { const n = document.createElementNS("http://www.w3.org/2000/svg", tag); Object.entries(attrs).forEach(([k, v]) => n.setAttribute(k, v)); if (text !== undefined) n.textContent = text; return n; };
 function drawCurves() {
@@ -115,7 +115,7 @@ function drawCurves() {
     const W = 520, H = 220, left = 38, right = 12, top = 10, low = 28, x = v => left + (xs.length > 1 ? xs.indexOf(v) * (W - left - right) / (xs.length - 1) : (W - left - right) / 2), y = v => top + (1 - v) * (H - top - low);
     const chart = svg("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": t(name) });
     [0, .25, .5, .75, 1].forEach(v => chart.append(svg("line", { class: "gridline", x1: left, x2: W - right, y1: y(v), y2: y(v) }), svg("text", { x: left - 6, y: y(v) + 4, "text-anchor": "end" }, 100 * v)));
-    xs.forEach((v, i) => { if (xs.length < 12 || i % 2 === 0) chart.append(svg("text", { x: x(v), y: H - 8, "text-anchor": "middle" }, v)); });
+    xs.forEach((v, i) => { if (xs.length < 12 || i % 2 === 0) chart.append(svg("text", { x: x(v), y: H - 8, "text-anchor": xs.length > 1 && i === xs.length - 1 ? "end" : "middle" }, v.replace("<=", "≤"))); });
     lines.forEach((l, i) => {
       l.points.forEach(p => chart.append(svg("line", { class: "s" + i % 5, x1: x(p.x), x2: x(p.x), y1: y(p.low), y2: y(p.high), "stroke-opacity": .45, "stroke-width": 2 })));
       if (l.points.length > 1) chart.append(svg("path", { class: "line s" + i % 5, d: "M" + l.points.map(p => x(p.x) + " " + y(p.value)).join(" L") }));
@@ -164,12 +164,12 @@ function side(title, calls, text, x, good) {
 }
 const shownExample = x => el("div", { class: "example" }, el("div", {}, ...x.labels.map(l => el("span", { class: "tag bad", text: errorName(l) }))), el("div", { class: "user", text: x.user }),
   el("div", { class: "pair" }, side(t("expected"), x.gold, "", x, true), side(t("wrote"), x.found, x.text, x, false)));
-const columns = [["uri", "uri", r => [el("span", { class: "uri", text: r.uri })]], ["name", "name", r => [r.title], "wrap"], ["tier", "tier", r => ["" + (r.tier || "")], "n"], ["category", "category", r => [r.category], "hide"],
+const columns = [["uri", "uri", r => [el("span", { class: "uri", text: r.uri })]], ["name", "name", r => [r.title], "wrap"], ["tier", "tier", r => ["" + (r.tier || "")], "n hide"], ["category", "category", r => [r.category], "hide"],
   ["exact", "exact", r => r.f && r.f.n ? [el("span", { class: "meter" }, el("i", { style: `width:${100 * r.f.value}%` })), document.createTextNode(percent(r.f.value))] : ["–"]], ["n", "calls", r => ["" + (r.f ? r.f.n : r.examples.length)], "n"]];
 function rowsNow() {
   const one = data.evaluations[active], known = new Set(data.endpoints.map(e => e.uri));
   const rows = data.endpoints.map(e => { const f = scoreOf(e.uri); return { uri: e.uri, title: e.ko + " · " + e.en, name: e.en, tier: e.tier, category: e.category, f, exact: f && f.n ? f.value : 2, n: f ? f.n : 0, examples: one.examples[e.uri] || [] }; }).filter(r => r.n);
-  Object.entries(one.examples).filter(([k]) => !known.has(k)).forEach(([k, list]) => rows.push({ uri: k, title: "", name: "", tier: 0, category: "", f: null, exact: -1, n: list.length, examples: list }));
+  Object.entries(one.examples).filter(([k]) => !known.has(k)).forEach(([k, list]) => rows.push({ uri: k, title: t("no_call_wanted"), name: t("no_call_wanted"), tier: 0, category: "", f: null, exact: 3, n: list.length, examples: list }));
   return rows;
 }
 function drawEndpoints() {

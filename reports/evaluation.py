@@ -90,7 +90,10 @@ def curves(evaluations: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, An
                     lines[series][value][0] += round(figure["value"] * figure["n"])
                     lines[series][value][1] += figure["n"]
         out[name] = [
-            {"name": series, "points": [{"x": x, **wilson(*counts)} for x, counts in sorted(points.items(), key=_by_number)]}
+            {
+                "name": series,
+                "points": [{"x": x, **wilson(*counts)} for x, counts in sorted(points.items(), key=_by_number)],
+            }
             for series, points in lines.items()
         ]
     return out
@@ -106,7 +109,20 @@ def summary(folders: Sequence[Path]) -> dict[str, Any]:
     found = [read_evaluation(folder) for folder in folders]
     shown = []
     for folder, metrics in zip(folders, found, strict=True):
-        kept = ("figures", "by", "errors", "confusion", "turns", "dialogues", "model", "split", "tools", "mode", "took", "rollout")
+        kept = (
+            "figures",
+            "by",
+            "errors",
+            "confusion",
+            "turns",
+            "dialogues",
+            "model",
+            "split",
+            "tools",
+            "mode",
+            "took",
+            "rollout",
+        )
         one = {key: metrics[key] for key in kept if key in metrics}
         shown.append({**one, "label": label(metrics), "examples": examples(folder)})
     names = [{"uri": e.uri, "tier": e.tier, "category": e.category, "ko": e.ko, "en": e.en} for e in load_catalogue()]
@@ -133,5 +149,6 @@ def endpoint_scores(folder: Path) -> dict[str, dict[str, float]]:
     """How each endpoint went: `{"exact": share, "cases": true calls}`, for the coverage page and for --focus."""
     by = read_evaluation(folder)["by"].get("endpoint", {})
     return {
-        uri: {"exact": figures["calls_exact"]["value"], "cases": figures["calls_exact"]["n"]} for uri, figures in by.items()
+        uri: {"exact": figures["calls_exact"]["value"], "cases": figures["calls_exact"]["n"]}
+        for uri, figures in by.items()
     }

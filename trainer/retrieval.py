@@ -36,7 +36,7 @@ _WORD = re.compile(r"[가-힣]+|[a-z]+")
 _PART = re.compile(
     r"[\n.;!?,]|그리고|그 ?다음|다음에|하고|이랑|(?<=[가-힣])고 |\b(?:and|then|after|also)\b", re.IGNORECASE
 )
-_ENDINGS = ("ing", "ed", "es", "s")
+_ENDING = re.compile(r"(?<=\w{3})(ing|ed|(?<=[sxz])es|(?<=[cs]h)es|(?<!s)s)$")
 
 
 def words(text: str) -> list[str]:
@@ -46,8 +46,7 @@ def words(text: str) -> list[str]:
         if word[0] >= "가":
             out += [word[i : i + 2] for i in range(len(word) - 1)] or [word]
         elif len(word) > 1:
-            ending = next((e for e in _ENDINGS if word.endswith(e) and len(word) - len(e) >= 3), "")
-            out.append(word.removesuffix(ending))
+            out.append(_ENDING.sub("", word))
     return out
 
 
