@@ -121,7 +121,7 @@ def test_interrupt_and_resume_continue_the_same_curve(adapter: Path, base: Path,
     again = load_settings("rtx3060-6gb", [output / "config.yaml"], [])
     train(str(data), again, output, "cpu", resume=True)
     assert [step for step, _ in curve(output)] == [step for step, _ in curve(adapter)]
-    assert [loss for _, loss in curve(output)] == pytest.approx([loss for _, loss in curve(adapter)], rel=1e-5)
+    assert [loss for _, loss in curve(output)] == pytest.approx([loss for _, loss in curve(adapter)], rel=1e-4)
     weights = [path / "adapter" / "adapter_model.safetensors" for path in (adapter, output)]
     first, second = (load_tensors(path) for path in weights)
     assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in first)

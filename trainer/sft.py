@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import PrinterCallback
+from transformers import PrinterCallback, set_seed
 from trl import SFTConfig, SFTTrainer
 
 from gennx.trainer import attention
@@ -260,6 +260,7 @@ def build_trainer(
         use_plain_scores()
     warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
     arguments = build_arguments(settings, device, output, eval_columns is not None)
+    set_seed(settings.training.seed)  # the adapter is drawn before TRL sets the seed itself
     trainer = GennxTrainer(
         model=build_model(path, settings, device),
         args=arguments,
