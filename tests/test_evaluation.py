@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from gennx.trainer.evaluation.items import Item, find_split, from_dialogues, rea
 from gennx.trainer.evaluation.judging import Judgement, judge, judge_all
 from gennx.trainer.evaluation.predictions import parse_prediction, read_predictions
 from gennx.trainer.evaluation.replay import outcome
+from gennx.trainer.evaluation.subject import ask_all
 
 HERE = Path(__file__).parent / "evaluation"
 
@@ -197,3 +201,79 @@ def test_files_are_read_back_and_bad_ones_named(tmp_path: Path) -> None:
         find_split(tmp_path, "test")
     with pytest.raises(TrainerError, match="is that of row too"):
         from_dialogues([parse_row(small_dialogue(), "row")] * 2)
+
+
+class Parrot:
+    """A decoder that says fixed turns, whatever it is asked."""
+
+    def __init__(self, turns: list[str]) -> None:
+        self.turns, self.renderer = turns, self
+
+    def prompt_ids(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> list[int]:
+        return [len(messages)]
+
+    def decode(self, asked: Any) -> Any:
+        if isinstance(asked, list) and asked and not isinstance(asked[0], str):
+            return [SimpleNamespace(index=index, ids=[self.turns.pop(0)]) for index in range(len(asked))]
+        return asked[0]
+
+
+def test_dialogues_run_on_the_models_own_calls(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from gennx.trainer.evaluation.rollout import roll_out
+
+    items = from_dialogues([parse_row(small_dialogue(), "row")])
+    move, load = (written(item.gold) for item in items[:2])
+    right = roll_out(
+        Parrot([load, move, "했습니다."]), items, False, tmp_path
+    )  # in the other order: the end is the same
+    assert right["right"]["value"] == 1.0 and right["kinds"]["chain"]["n"] == 1
+    for turns in (
+        [move, "했습니다."],
+        [move, load, load, "했습니다."],
+        [move, load.replace("-3", "-4"), "끝"],
+        ["<tool_call>{"],
+    ):
+        assert roll_out(Parrot(turns), items, False, tmp_path)["right"]["value"] == 0.0
+    kept = json.loads((tmp_path / "rollouts.jsonl").read_text("utf-8"))
+    assert kept["failures"] == ["malformed"]
+
+
+class FakeServer(BaseHTTPRequestHandler):
+    """Answers every chat with one call, and remembers what it was asked."""
+
+    asked: list[dict[str, Any]] = []
+
+    def do_POST(self) -> None:
+        self.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        call_ = {"id": "1", "type": "function", "function": {"name": "GET /db/node", "arguments": '{"ids": [7]}'}}
+        message = {"role": "assistant", "content": None, "tool_calls": [call_]}
+        body = {"choices": [{"message": message, "finish_reason": "tool_calls"}], "usage": {"completion_tokens": 9}}
+        data = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *args: Any) -> None:
+        """Quiet."""
+
+
+def test_other_systems_are_asked_over_openais_api() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), FakeServer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    rows: list[dict[str, Any]] = []
+    items = from_dialogues([parse_row(small_dialogue(), "row")])
+    try:
+        ask_all(f"http://127.0.0.1:{server.server_port}", "some-model", "", items, 64, rows.append)
+    finally:
+        server.shutdown()
+        server.server_close()
+    answers = [parse_prediction(row, "line") for row in rows]
+    assert [one.key for one in answers] == [item.key for item in items]
+    assert answers[0].calls == [call("GET /db/node", ids=[7])] and answers[0].tokens == 9
+    longest = max(FakeServer.asked, key=lambda body: len(body["messages"]))
+    first = longest["messages"][1]["tool_calls"][0]
+    assert isinstance(first["function"]["arguments"], str) and longest["messages"][2]["tool_call_id"] == first["id"]
+    with pytest.raises(TrainerError, match="is it an OpenAI-compatible server"):
+        ask_all(f"http://127.0.0.1:{server.server_port}", "some-model", "", items, 64, rows.append)

@@ -17,12 +17,14 @@ from test_trainer_fixtures import fetch_packaged, fetch_qwen_tokenizer
 from gennx.schemas import Validation, load_catalogue
 from gennx.schemas.projection import definition
 from gennx.trainer.decoding import Decoder, Job
+from gennx.trainer.engine import Engine
 from gennx.trainer.errors import TrainerError
 from gennx.trainer.evaluation.cli import batch_rows
 from gennx.trainer.generation import generate
 from gennx.trainer.grammar import relaxed, turn_grammar
 from gennx.trainer.models import KNOWN, load_tokenizer
 from gennx.trainer.rendering import TEMPLATES, Renderer, parse_turn
+from gennx.trainer.serve import read_tools
 
 VOCABULARY = 200
 FAKE = SimpleNamespace(end_id=7, tokenizer=SimpleNamespace(pad_token_id=0))
@@ -152,30 +154,46 @@ def test_grammar_admits_turns_as_trained_and_nothing_else(renderer: Renderer) ->
         assert constrainer.matcher(TOOLS).try_consume_tokens(ids) < len(ids), call
 
 
-def test_constrained_decoding_of_a_random_model_writes_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model that knows nothing still writes calls of the offered tools, two rows with tools of their own."""
+def closed_tool(name: str) -> dict[str, Any]:
+    """A tool whose arguments are codes alone, so that even a random model ends them."""
+    sides = {"type": "array", "items": {"enum": [1, 2]}, "minItems": 2, "maxItems": 2}
+    properties = {"KIND": {"enum": ["가", "나"]}, "SIDES": sides}
+    parameters = {"type": "object", "properties": properties, "required": ["KIND", "SIDES"]}
+    return {"type": "function", "function": {"name": name, "parameters": parameters}}
+
+
+def test_a_random_model_writes_calls_when_constrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two rows with tools of their own; and the same by way of gennx-serve's engine."""
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
+    def must_call(tools: list[dict[str, Any]], marks: bool) -> str:
+        return turn_grammar(tools, marks).replace("start: TEXT | TEXT? ", "start: ")
+
+    monkeypatch.setattr("gennx.trainer.constrain.turn_grammar", must_call)
     renderer = renderer_for("qwen2.5")
     torch.manual_seed(1)
-    config = Qwen2Config(vocab_size=151936, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
-                         num_key_value_heads=1, tie_word_embeddings=True)  # fmt: skip
-    decoder = Decoder(Qwen2ForCausalLM(config), renderer, 80, 4)
-    tools = [{"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {
-        "KIND": {"enum": ["가", "나"]}, "SIDES": {"type": "array", "items": {"enum": [1, 2]}, "minItems": 2, "maxItems": 2}},
-        "required": ["KIND", "SIDES"]}}} for name in ("first", "second")]  # fmt: skip
-    monkeypatch.setattr(
-        "gennx.trainer.constrain.turn_grammar", lambda t, marks: turn_grammar(t, marks).replace("start: TEXT | TEXT? ", "start: ")
-    )
-    jobs = [Job(renderer.prompt_ids([{"role": "user", "content": "?"}], [one]), [one]) for one in tools]
-    for written in decoder.decode(jobs):
-        turn = parse_turn(renderer.decode(written.ids))
-        assert (
-            not turn.problems
-            and turn.calls
-            and {call["name"] for call in turn.calls} == {("first", "second")[written.index]}
-        )
-        assert all(call["arguments"]["KIND"] in "가나" and len(call["arguments"]["SIDES"]) == 2 for call in turn.calls)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_key_value_heads": 1}
+    model = Qwen2ForCausalLM(Qwen2Config(vocab_size=151936, num_hidden_layers=1, tie_word_embeddings=True, **sizes))
+    names, asked = ("first", "second"), [{"role": "user", "content": "?"}]
+    jobs = [Job(renderer.prompt_ids(asked, [closed_tool(name)]), [closed_tool(name)]) for name in names]
+    found = {one.index: parse_turn(renderer.decode(one.ids)) for one in Decoder(model, renderer, 80, 4).decode(jobs)}
+    served, _, _ = Engine(model, renderer, "random", 80, constrained=True).answer(asked, [closed_tool("first")])
+    assert served == found[0]
+    for index, turn in found.items():
+        assert not turn.problems and {call["name"] for call in turn.calls} == {names[index]}
+        assert all(call["arguments"]["KIND"] in "가나" for call in turn.calls)
+        assert all(len(call["arguments"]["SIDES"]) == 2 for call in turn.calls)
+
+
+def test_serving_finds_tools_for_what_was_asked() -> None:
+    engine = Engine(None, None, "none", retrieve=5)  # type: ignore[arg-type]
+    said = [{"role": "user", "content": "12번 절점에 집중하중 -10 kN 넣어줘"}]
+    names = [tool["function"]["name"] for tool in engine.tools_for(said, [])]
+    assert len(names) == 5 and "POST /db/cnld" in names
+    assert engine.tools_for(said, [closed_tool("mine")]) == [closed_tool("mine")]
+    assert read_tools("retrieved:5") == ([], 5)
+    with pytest.raises(TrainerError, match="take retrieved:10"):
+        read_tools("retrieved:many")
 
 
 def test_relaxed_schemas_admit_what_the_catalogue_admits() -> None:

@@ -21,9 +21,11 @@ class Conversation:
     tools: list[dict[str, Any]]
     system: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list)
+    offered: list[dict[str, Any]] = field(default_factory=list)
     waiting: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.offered = self.tools
         if self.system:
             self.messages.append({"role": "system", "content": self.system})
 
@@ -34,7 +36,8 @@ class Conversation:
 
     def go_on(self) -> Turn:
         """The model's next turn on the messages so far."""
-        turn, _, _ = self.engine.answer(self.messages, self.tools)
+        self.offered = self.engine.tools_for(self.messages, self.tools)
+        turn, _, _ = self.engine.answer(self.messages, self.offered)
         message: dict[str, Any] = {"role": "assistant", "content": turn.content}
         if turn.calls:
             message["tool_calls"] = [{"type": "function", "function": call} for call in turn.calls]
@@ -47,7 +50,7 @@ class Conversation:
         lines = [turn.content] if turn.content else []
         for call in turn.calls:
             lines.append(show_call(call))
-            lines += [f"invalid: {problem}" for problem in problems_of(call, self.tools)]
+            lines += [f"invalid: {problem}" for problem in problems_of(call, self.offered)]
         return lines + [f"not readable: {problem}" for problem in turn.problems]
 
     def run_waiting(self, runner: Runner, agree: Callable[[str], bool]) -> list[Any]:
@@ -55,7 +58,7 @@ class Conversation:
         answers = []
         for call in self.waiting:
             try:
-                answer = run_call(call, self.tools, runner, agree)
+                answer = run_call(call, self.offered, runner, agree)
             except TrainerError as error:
                 answer = {"error": {"message": str(error)}}
             answers.append(answer)

@@ -44,13 +44,20 @@ def normal_messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @dataclass(slots=True)
 class Engine:
-    """A loaded model. `answer` is safe to call from several threads; answers are written one at a time."""
+    """A loaded model. `answer` is safe to call from several threads; answers are written one at a time.
+
+    `constrained` holds turns to the grammar of their tools. `retrieve`: how many of the catalogue's tools to find for a
+    conversation that brings none; 0 finds none.
+    """
 
     model: Any
     renderer: Renderer
     name: str
     max_new_tokens: int = 1024
+    constrained: bool = False
+    retrieve: int = 0
     lock: Any = None
+    decoder: Any = None
 
     def __post_init__(self) -> None:
         self.lock = threading.Lock()
@@ -59,30 +66,51 @@ class Engine:
         """The text that the model is given: the training renderer's, byte for byte."""
         return self.renderer.text(normal_messages(messages), tools, prompt=True)
 
+    def tools_for(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The tools to offer: those given, else those that the ranker finds for what the user said."""
+        if tools or not self.retrieve:
+            return tools
+        from gennx.trainer.evaluation.offering import message_room, retrieved, wished
+
+        normal = normal_messages(messages)
+        return retrieved(wished(normal), self.retrieve, message_room(normal, self.retrieve))
+
     def answer(
         self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], limit: int | None = None
     ) -> tuple[Turn, int, int]:
         """The model's turn, and the number of tokens read and written."""
-        from gennx.trainer.generation import generate
-
         ids = self.renderer.encode(self.prompt(messages, tools))
         with self.lock:
-            written = generate(self.model, self.renderer, [ids], limit or self.max_new_tokens, 1)[0]
+            written = self._write(ids, tools, limit or self.max_new_tokens)
         return self.renderer.written(written), len(ids), len(written)
 
+    def _write(self, ids: list[int], tools: list[dict[str, Any]], limit: int) -> list[int]:
+        """The model's turn on a prompt, as ids."""
+        if not self.constrained:
+            from gennx.trainer.generation import generate
 
-def load_engine(folder: Path, device: str) -> Engine:
+            return generate(self.model, self.renderer, [ids], limit, 1)[0]
+        from gennx.trainer.decoding import Decoder, Job
+
+        self.decoder = self.decoder or Decoder(self.model, self.renderer, limit, 1)
+        self.decoder.limit = limit
+        return next(self.decoder.decode([Job(ids, tools)])).ids
+
+
+def load_engine(folder: Path, device: str, constrained: bool = False, retrieve: int = 0) -> Engine:
     """An engine over a run (adapter on its base) or over a merged model folder."""
     from gennx.trainer.config import ModelSettings
     from gennx.trainer.models import load_model, load_tokenizer
 
     if (folder / "run.json").is_file():
         run = load_run(folder)
-        return Engine(load_trained(run, device), run.renderer(), folder.resolve().name)
+        model = load_trained(run, device)
+        return Engine(model, run.renderer(), folder.resolve().name, constrained=constrained, retrieve=retrieve)
     if not (folder / "config.json").is_file():
         raise TrainerError(f"{folder}: neither a run of gennx-train nor a merged model", "give a folder under runs/")
     model = load_model(folder, ModelSettings(name=str(folder), quantization="none"), device).eval()
-    return Engine(model, Renderer(load_tokenizer(folder)), folder.resolve().name)
+    renderer = Renderer(load_tokenizer(folder))
+    return Engine(model, renderer, folder.resolve().name, constrained=constrained, retrieve=retrieve)
 
 
 def openai_message(turn: Turn) -> dict[str, Any]:

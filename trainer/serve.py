@@ -13,12 +13,21 @@ from gennx.trainer.calls import Runner, emulator_runner, live_runner
 from gennx.trainer.errors import TrainerError, note, one_line_errors
 
 
-def read_tools(path: Path | None) -> list[dict[str, Any]]:
-    """Tool definitions from a JSON file, or from the first row of a data set file; none without a path."""
+def read_tools(source: str | None) -> tuple[list[dict[str, Any]], int]:
+    """(tool definitions from a JSON file or from the first row of a data set file, how many to find instead).
+
+    `retrieved:10` finds ten of the catalogue's tools for each request. Without a source: none of either.
+    """
     from gennx.trainer.data import parse_tools
 
-    if path is None:
-        return []
+    if source is None:
+        return [], 0
+    kind, colon, count = source.partition(":")
+    if kind == "retrieved" and colon:
+        if not count.isdigit() or not 1 <= int(count) <= 64:
+            raise TrainerError(f"--tools {source}: no number of tools", "take retrieved:10")
+        return [], int(count)
+    path = Path(source)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -32,7 +41,7 @@ def read_tools(path: Path | None) -> list[dict[str, Any]]:
             found = json.loads(text.splitlines()[0])
         except (json.JSONDecodeError, IndexError):
             raise TrainerError(f"{path}: not valid JSON", "give a list of function definitions") from None
-    return parse_tools(found["tools"] if isinstance(found, dict) and "tools" in found else found, str(path))
+    return parse_tools(found["tools"] if isinstance(found, dict) and "tools" in found else found, str(path)), 0
 
 
 def pick_runner(run_on: str, live: bool) -> Runner | None:
@@ -49,8 +58,9 @@ def pick_runner(run_on: str, live: bool) -> Runner | None:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--mode", type=click.Choice(["cli", "web", "openai"]), default="cli", show_default=True)
 @click.option(
-    "--tools", type=click.Path(path_type=Path), help="JSON list of tools, or a data set file to take them from."
+    "--tools", help="JSON list of tools, a data set file to take them from, or retrieved:10 to find them by request."
 )
+@click.option("--constrained/--free", default=False, help="Hold answers to the grammar of their tools (llguidance).")
 @click.option("--system", default="", help="System text of the terminal chat and the page.")
 @click.option(
     "--run",
@@ -66,15 +76,16 @@ def pick_runner(run_on: str, live: bool) -> Runner | None:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @one_line_errors
 def main(
-    run: Path, mode: str, tools: Path | None, system: str, run_on: str, live: bool, host: str, port: int, device: str
-) -> None:
+    run: Path, mode: str, tools: str | None, constrained: bool, system: str, run_on: str, live: bool, host: str, port: int,
+    device: str,
+) -> None:  # fmt: skip
     """Serve RUN (a run folder or a merged model), e.g. gennx-serve runs/tier1 --mode openai"""
     from gennx.trainer.engine import load_engine
     from gennx.trainer.models import pick_device
 
-    offered = read_tools(tools)
+    offered, retrieve = read_tools(tools)
     runner = pick_runner(run_on, live)
-    engine = load_engine(run, pick_device(device))
+    engine = load_engine(run, pick_device(device), constrained, retrieve)
     if mode == "cli":
         from gennx.trainer.serve_cli import chat
 

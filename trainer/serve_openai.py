@@ -54,7 +54,8 @@ def build_app(engine: Engine) -> FastAPI:
     def complete(request: ChatRequest) -> JSONResponse | StreamingResponse:
         limit = request.max_completion_tokens or request.max_tokens or engine.max_new_tokens
         try:
-            turn, read, written = engine.answer(request.messages, request.tools, limit)
+            tools = engine.tools_for(request.messages, request.tools)
+            turn, read, written = engine.answer(request.messages, tools, limit)
         except (TrainerError, KeyError, TypeError) as error:
             return refusal(f"messages cannot be read: {error}")
         finish = "tool_calls" if turn.calls else "length" if written >= limit else "stop"
