@@ -302,7 +302,8 @@ def generate(settings: Settings, asked: dict[str, Any]) -> None:
 @main.command("verify")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--max-tokens", type=click.IntRange(min=1), default=2048, show_default=True, help="Most tokens of a dialogue.")
-def verify_command(folder: Path, max_tokens: int) -> None:
+@click.option("--words", is_flag=True, help="Measure the words too: skeletons, near-duplicates, particles, names of the API.")
+def verify_command(folder: Path, max_tokens: int, words: bool) -> None:
     """Check a data set from its files: run every call again, look for what is unsaid, repeated or leaked."""
     from gennx.generators.verifying import CHECKS, BadData, verify
 
@@ -314,8 +315,29 @@ def verify_command(folder: Path, max_tokens: int) -> None:
         click.echo(f"{name:12} {report.looked[name]:>8,} looked at {report.failed[name]:>6,} failed  {report.first.get(name, '')}".rstrip())
     each = 1000 * report.seconds / max(1, report.calls)
     click.echo(f"{report.calls:,} calls run again, {each:.2f} ms each; {report.derived:,} values worked out by plans")
+    if words:
+        print_wording(folder)
     if any(report.failed.values()):
         raise SystemExit(1)
+
+
+def print_wording(folder: Path) -> None:
+    """Measures of a data set's words."""
+    from gennx.generators.verifying import rows_of
+    from gennx.generators.wording import measure
+    from gennx.generators.writing import SPLITS
+
+    paths = [folder / f"{s}.jsonl" for s in SPLITS if (folder / f"{s}.jsonl").exists()]
+    try:
+        found = measure(row for path in paths for _, row in rows_of(path))
+    except ModuleNotFoundError as error:
+        raise click.UsageError(f'--words needs {error.name}: pip install "gennx[dev]"') from None
+    largest = ", ".join(f"{lang} {100 * share:.2f} %" for lang, share in found.largest_skeleton.items())
+    click.echo(f"distinct user texts  {found.distinct:,} of {found.requests:,}")
+    click.echo(f"commonest skeleton   {largest}")
+    click.echo(f"near-duplicates      {100 * found.near_duplicates:.2f} %")
+    click.echo(f"names of the API     {100 * found.leaks:.2f} %")
+    click.echo(f"wrong particles      {len(found.wrong_particles)}  {', '.join(found.wrong_particles[:8])}".rstrip())
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ _FORMS = {
     "이고": "(이)고", "고": "(이)고", "이": "이(가)", "가": "이(가)", "이며": "(이)며", "며": "(이)며", "이에요": "이에요(예요)", "예요": "이에요(예요)", "이야": "(이)야",
     "이요": "(이)요", "이라": "(이)라", "라": "(이)라",
 }  # fmt: skip
+_SURE = frozenset({"을", "를", "으로", "로", "과", "와", "은", "는"})
+"""Forms that after a value are always the particle, also where the writer reads the value otherwise (SETTLE을)."""
 _AFTER = re.compile(rf"({'|'.join(sorted(_FORMS, key=len, reverse=True))})(?![가-힣])")
 
 
@@ -41,7 +43,7 @@ def pair_after(text: str, at: int) -> tuple[str, int] | None:
     if found is None:
         return None
     pair = _FORMS[found[1]]
-    if particle(text[:at], pair) != found[1]:
+    if found[1] not in _SURE and particle(text[:at], pair) != found[1]:
         return None  # the writer's own slip, or no particle at all
     return pair, len(found[1])
 
@@ -61,8 +63,13 @@ def final_sound(text: str) -> str:
     unit = re.search(r"(?<=\d)\s?([A-Za-z°℃%㎡][A-Za-z°℃%²³㎡·./0-9]*)$", text)
     if unit and unit[1].lower() in _UNIT_FINAL:
         return _UNIT_FINAL[unit[1].lower()]
+    if re.search(r"(?<![A-Za-z])(?:[A-Za-z]+[/·.])*(?:mm|cm|m)[2346]$", text):  # kN/m3, mm2
+        return ""
     if last.isdecimal():
         return _number_final(text)
+    word = re.search(r"[A-Za-z°℃%㎡·./]+$", text)
+    if word and (last_unit := re.split(r"[/·.]", word.group())[-1]) in _UNIT_FINAL:  # units without a number: "N, mm로"
+        return _UNIT_FINAL[last_unit]
     if last.isalpha() and last.isascii():
         return _LETTER_FINAL.get(last.lower(), "")
     return ""
@@ -100,3 +107,23 @@ def settle(text: str) -> str:
         at = match.end()
     out.append(text[at:])
     return "".join(out)
+
+
+# Words that end like a particle and are none.
+_NO_PARTICLE = re.compile(r"(?:마을|가을|노을|경로|진입로|승강로|통로|선로|진로|항로|철로|종로|폭로|난로|원로|바로|서로|따로|별로|새로|실로|홀로|대로|그대로|제대로|스스로|함부로|추가로)$")
+_WRITTEN = re.compile(r"([^\s,.!?()\[\]~:;/\"']*[^\s,.!?()\[\]~:;/\"'])(을|를|으로|로|와)(?=[\s,.!?~)]|$)")
+
+
+def wrong_particles(text: str) -> list[str]:
+    """Words of a Korean text whose particle does not agree with what it follows (절점를, 단면로), where that can be told: 을/를, 와, 으로/로."""
+    out = []
+    for found in _WRITTEN.finditer(text):
+        stem, form = found[1], found[2]
+        if _NO_PARTICLE.search(found[0]) or (form == "로" and stem.endswith("으")):
+            continue
+        if re.search(r"[A-Za-z]{4,}$|[A-Za-z]\d+$|Pa$", stem):  # WATER, LM3, kPa: read in more ways than one
+            continue
+        pair = {"을": "을(를)", "를": "을(를)", "으로": "으로(로)", "로": "으로(로)", "와": "과(와)"}[form]
+        if particle(text[: found.end(1)], pair) != form:
+            out.append(found[0])
+    return out
