@@ -94,7 +94,8 @@ class Engine:
 
         self.decoder = self.decoder or Decoder(self.model, self.renderer, limit, 1)
         self.decoder.limit = limit
-        return next(self.decoder.decode([Job(ids, tools)])).ids
+        written: list[int] = next(self.decoder.decode([Job(ids, tools)])).ids
+        return written
 
 
 def load_engine(folder: Path, device: str, constrained: bool = False, retrieve: int = 0) -> Engine:

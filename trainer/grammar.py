@@ -12,39 +12,44 @@ from functools import lru_cache
 from typing import Any
 
 from gennx.trainer.rendering import CALL_CLOSE, CALL_OPEN
+from gennx.trainer.variants import MOST_ALTERNATIVES, alternatives
 
 Schema = dict[str, Any]
 MOST_CALLS = 8
+MOST_CHARACTERS = 120_000  # of a tool's schema; past this, fewer alternatives are written out
 KEPT = frozenset({
     "type", "enum", "const", "properties", "required", "items", "minItems", "maxItems", "minimum", "maximum",
     "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "pattern", "anyOf", "additionalProperties",
     "minProperties",
 })  # fmt: skip
-"""Keywords that the engine holds exactly. Dropped: if/then/else, allOf, not, oneOf (becomes anyOf), contains,
-dependentRequired, uniqueItems, multipleOf, maxProperties, formats and annotations."""
+"""Keywords that the engine holds exactly. if/then/else becomes alternatives where these are few (variants.py). Dropped:
+the rest of allOf, not, oneOf (becomes anyOf), contains, dependentRequired, uniqueItems, multipleOf, maxProperties, formats."""
 SPACING = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
 
 
-def relaxed(schema: Any) -> Any:
+def relaxed(schema: Any, most: int = MOST_ALTERNATIVES) -> Any:
     """A schema that admits at least all that the given one admits, in the engine's own keywords.
 
     Keys of objects come in the schema's order; an object without `additionalProperties` is closed, since a model has
-    nothing to gain from inventing keys; record keys (`propertyNames`) become a pattern.
+    nothing to gain from inventing keys; record keys (`propertyNames`) become a pattern; an object has at most `most` alternatives for its conditions.
     """
     if not isinstance(schema, dict):
         return schema
+    if any("if" in rule for rule in schema.get("allOf", ())):
+        ways = [relaxed(way, most) for way in alternatives(schema, most)]
+        return ways[0] if len(ways) == 1 else {"anyOf": ways}
     out = {key: value for key, value in schema.items() if key in KEPT}
     for key in ("items", "additionalProperties"):
         if isinstance(out.get(key), dict):
-            out[key] = relaxed(out[key])
+            out[key] = relaxed(out[key], most)
     if "properties" in out:
-        out["properties"] = {k: relaxed(v) for k, v in out["properties"].items() if not _computed(v)}
+        out["properties"] = {k: relaxed(v, most) for k, v in out["properties"].items() if not _computed(v)}
         if "additionalProperties" not in out:
             out["additionalProperties"] = False
     options = schema.get("anyOf") or schema.get("oneOf")
     out.pop("anyOf", None)
     if options and "properties" not in out:
-        out["anyOf"] = [relaxed(option) for option in options]
+        out["anyOf"] = [relaxed(option, most) for option in options]
     if "required" in out:
         out["required"] = [name for name in out["required"] if name in out.get("properties", {})]
     if "enum" in out or "const" in out:
@@ -80,7 +85,13 @@ def _catalogue_schema(name: str) -> str | None:
 
     catalogue = load_catalogue()
     tool = catalogue.tools.get(name) or catalogue.snake_tools.get(name)
-    return json.dumps(relaxed(tool.arguments), ensure_ascii=False) if tool else None
+    if tool is None:
+        return None
+    for most in (MOST_ALTERNATIVES, MOST_ALTERNATIVES // 2, MOST_ALTERNATIVES // 4, 1):
+        text = json.dumps(relaxed(tool.arguments, most), ensure_ascii=False)
+        if len(text) <= MOST_CHARACTERS:
+            break
+    return text
 
 
 def arguments_schema(function: dict[str, Any]) -> str:
