@@ -17,7 +17,7 @@ from gennx.generators import forms, names
 from gennx.generators.bank import Template
 from gennx.generators.fields import note_of, schema_of, steering_fields
 from gennx.generators.harvest.binding import FACT_KINDS
-from gennx.generators.leaves import NUMBERED, inner_schema
+from gennx.generators.leaves import inner_schema, is_numbered
 from gennx.generators.lexicon import Lexicon, value_key
 from gennx.generators.quantities import SCALES, flat, fresh_run, said_anew, shift_of, typed, within
 from gennx.generators.units import factor_to
@@ -68,6 +68,8 @@ class _Draw:
                 str(self.endpoint.key or "serial") if self.endpoint.key != "serial" else f"serial:{self.endpoint.uri}"
             )
         note = self.notes[name]
+        if note.get("kind") in ("id_range", "index"):
+            return "targets"
         return f"record:{note.get('ref')}" if note.get("kind") == "record_id" else str(note.get("kind"))
 
     def move(self, kind: str) -> Callable[[int], int]:
@@ -91,7 +93,7 @@ class _Draw:
         return [n for n in self.specs if self.numbered(n) and self.id_class(n) == kind]
 
     def numbered(self, name: str) -> bool:
-        return self.specs[name]["field"] in ("key", "ids") or self.notes[name].get("kind") in NUMBERED
+        return self.specs[name]["field"] in ("key", "ids") or is_numbered(self.specs[name]["field"], self.notes[name])
 
     # ---- quantities
 
@@ -289,7 +291,7 @@ class _Draw:
         move = self.move(self.id_class(name))
         shape = schema_of(self.endpoint, spec["field"]) if spec["field"] not in ("key", "ids") else {}
         fixed = (
-            "NODE" in spec["field"]
+            "NODE" in spec["field"].rsplit(".", 1)[-1]
             or "maxItems" in shape
             or spec.get("along")
             or columns

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from gennx.generators import dofs
-from gennx.generators.leaves import NUMBERED, Leaf
+from gennx.generators.leaves import Leaf, is_numbered
 from gennx.generators.lexicon import Lexicon
 from gennx.generators.reading import Number, Reading, Run, expansions, read
 from gennx.generators.units import factor_to
@@ -306,6 +306,6 @@ def list_evidence(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> Iterator[Evide
         yield from (Evidence(*span, "phrase") for w in EMPTY_WORDS for span in hay.find(w))
         return
     if all(isinstance(v, int) and not isinstance(v, bool) for v in values):
-        yield from run_evidence(values, hay, ordered=leaf.note.get("kind") not in NUMBERED or "NODE" in leaf.field)
+        yield from run_evidence(values, hay, ordered=not is_numbered(leaf.field, leaf.note) or "NODE" in leaf.field.rsplit(".", 1)[-1])
     if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
         yield from sequence_evidence(values, leaf.note, hay)

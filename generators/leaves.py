@@ -16,6 +16,12 @@ NUMBERED = frozenset({
 })  # fmt: skip
 
 
+def is_numbered(field: str, note: Schema) -> bool:
+    """True for fields that hold numbers of things: nodes, elements, records, targets of a table."""
+    kind = note.get("kind")
+    return kind in NUMBERED or kind == "id_range" or (kind == "index" and field.endswith("KEYS"))
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One value. `place` is its way from the arguments' root, `field` its dotted path within the record or body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,45 +26,34 @@ def _pool(table: str, lang: str) -> list[list[str]]:
     return pools
 
 
-_MARKS = (
-    "1",
-    "2",
-    "3",
-    "4",
-    "5",
-    "7",
-    "12",
-    "A",
-    "B",
-    "C",
-    "_1",
-    "_2",
-    "-1",
-    "-2",
-    "-A",
-    "-B",
-    "_NEW",
-    "_R1",
-    "01",
-    "02",
-    "03",
-    "(1)",
-    "(2)",
-    "_X",
-    "_Y",
-)
+_MARKS = tuple("1 2 3 4 5 7 12 A B C _1 _2 -1 -2 -A -B _NEW _R1 01 02 03 (1) (2) _X _Y".split())
+_SIDES = frozenset({"_X", "_Y"})
+_LOADS = {
+    "seismic": r"E|RX|RY|RS|지진", "wind": r"W|풍", "snow": r"S$|SN|설|적설", "temperature": r"T|온도", "live": r"L|RL|ROOF|활|적재|지붕|Crane",
+    "dead": r"D|SW|SDL|자중|고정|마감|Self|Finish",
+}  # fmt: skip
+
+
+def load_kind(name: str) -> str:
+    """What a load case's name tells of it: seismic, wind, snow, temperature, live, dead, or nothing."""
+    return next((kind for kind, begin in _LOADS.items() if re.match(begin, name)), "")
 
 
 def fresh(table: str, lang: str, rng: random.Random, like: str = "") -> str:
-    """A name for a record of that table (`db/STLD`); `like` is a name whose looks are kept (Korean or not, length)."""
+    """A name for a record of that table (`db/STLD`); `like` is a name whose looks are kept: Korean or not, and what load it tells of."""
     hangul = any("가" <= c <= "힣" for c in like)
-    for _ in range(6):
+    kind = load_kind(like) if table == "db/STLD" else ""
+    for attempt in range(12):
         name = rng.choice(rng.choice(_pool(table, "ko" if hangul else lang)))
         if like and hangul != any("가" <= c <= "힣" for c in name):
             continue
+        if kind and load_kind(name) != kind and attempt < 11:
+            continue
         break
     if rng.random() < 0.4 and len(name) < 12:
-        name += rng.choice(_MARKS)
+        mark = rng.choice(_MARKS)
+        if table != "db/STLD" or mark not in _SIDES or load_kind(name) in ("seismic", "wind"):
+            name += mark
     elif rng.random() < 0.12:
         name = f"{rng.choice(('T', 'N', 'S', 'A', 'B', 'PH', 'Z', 'K'))}{rng.randint(1, 99)}-{name}"
     return name

@@ -75,5 +75,18 @@ def compare(a: Path, b: Path) -> None:
         click.echo(as_text(compared(a, b)))
 
 
+@main.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--each", type=click.IntRange(min=1), default=10, show_default=True, help="Dialogues of each kind.")
+@click.option("--seed", default=0, show_default=True, help="Other dialogues with another seed.")
+@click.option("--out", type=FOLDER, required=True, help="Markdown file to write.")
+def samples(folder: Path, each: int, seed: int, out: Path) -> None:
+    """Dialogues of every kind to read, e.g. gennx-report samples data/gennx-all-seed0 --out samples.md"""
+    from gennx.reports.samples import samples_page
+
+    with one_line():
+        put(samples_page(folder, each, seed), out)
+
+
 if __name__ == "__main__":
     main()

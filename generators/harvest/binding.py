@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gennx.generators.evidence import Evidence, Haystack
-from gennx.generators.leaves import NUMBERED, Leaf
+from gennx.generators.leaves import Leaf, is_numbered
 from gennx.generators.lexicon import Lexicon
 
 ID_TAG_AFTER = re.compile(r"\s?(?:번|호)(?!째)")
@@ -55,7 +55,7 @@ def score(variable: Variable, span: Evidence, hay: Haystack, lexicon: Lexicon) -
     total = 0.0
     if span.how == "number":
         number, factor, unit, _ = span.detail
-        numbered = leaf.kind == "key" or leaf.note.get("kind") in NUMBERED
+        numbered = leaf.kind == "key" or is_numbered(leaf.field, leaf.note)
         dimension = leaf.note.get("dim", "none")
         if number.unit is not None and unit == number.unit:
             total += 3 if dimension != "none" else -1
@@ -197,7 +197,7 @@ def _look(span: Evidence, hay: Haystack) -> str:
 def _alike(component: Sequence[Variable]) -> bool:
     """Values that one word may say together: the same field of several objects, or fields of one kind side by side."""
     if len({repr(v.value) for v in component}) == 1 and all(
-        v.leaf.kind == "key" or v.leaf.note.get("kind") in NUMBERED for v in component
+        v.leaf.kind == "key" or is_numbered(v.leaf.field, v.leaf.note) for v in component
     ):
         return any(v.leaf.kind == "key" for v in component)  # a record's number and its copy in a field
     notes = {(v.leaf.note.get("kind"), v.leaf.note.get("dim"), v.leaf.kind) for v in component}

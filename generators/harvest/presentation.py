@@ -8,18 +8,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from gennx.generators.evidence import ID_RANGE, Evidence, Haystack, evidence
-from gennx.generators.leaves import NUMBERED, Leaf
+from gennx.generators.leaves import Leaf, is_numbered
 from gennx.generators.lexicon import Lexicon
 
 
 def spans_of(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> list[Evidence]:
     """Evidence that a slot can be made of."""
+    if leaf.field in lexicon.fixed:
+        return []
     found = [
         e
         for e in evidence(leaf, lexicon, hay)
         if e.how in ("number", "text", "run", "sequence", "phrase") and not _unfit(e, hay)
     ]
-    numbered = leaf.kind == "key" or leaf.note.get("kind") in (*NUMBERED, "id_range")
+    numbered = leaf.kind == "key" or is_numbered(leaf.field, leaf.note)
     whole = [e for e in found if e.how == "sequence" or (e.how == "run" and numbered)] or [
         e for e in found if e.how == "run" and e.detail[1] != "list"
     ]

@@ -9,7 +9,7 @@ from gennx.generators.evidence import Evidence, Haystack, evidence
 from gennx.generators.grounding import follows
 from gennx.generators.harvest.binding import ID_TAG_AFTER, ID_TAG_BEFORE, Variable, bind
 from gennx.generators.harvest.presentation import piece_end, spans_of
-from gennx.generators.leaves import Leaf, elements
+from gennx.generators.leaves import Leaf, elements, is_numbered
 from gennx.generators.lexicon import Lexicon
 from gennx.schemas.catalogue import Tool
 
@@ -100,7 +100,7 @@ def freeze_related(variables: Sequence[Variable], unsaid_dims: set[str]) -> None
 
 
 def dimension_of(leaf: Leaf) -> str:
-    if leaf.kind == "key" or str(leaf.note.get("kind", "")).endswith("_id"):
+    if leaf.kind == "key" or is_numbered(leaf.field, leaf.note) or str(leaf.note.get("kind", "")).endswith("_id"):
         return "id"
     return str(leaf.note.get("dim", "none"))
 
