@@ -39,17 +39,21 @@ def load_kind(name: str) -> str:
     return next((kind for kind, begin in _LOADS.items() if re.match(begin, name)), "")
 
 
+@lru_cache(maxsize=512)
+def _like_pool(table: str, lang: str, hangul: bool | None, kind: str) -> tuple[str, ...]:
+    """Names of a table in Korean or Latin letters, of load cases those of a kind; all of them where there is none such."""
+    every = [n for names in _pool(table, lang) for n in names]
+    fitting = [n for n in every if hangul is None or hangul == any("가" <= c <= "힣" for c in n)]
+    of_kind = [n for n in fitting if load_kind(n) == kind] if kind else fitting
+    return tuple(of_kind or fitting or every)
+
+
 def fresh(table: str, lang: str, rng: random.Random, like: str = "") -> str:
     """A name for a record of that table (`db/STLD`); `like` is a name whose looks are kept: Korean or not, and what load it tells of."""
     hangul = any("가" <= c <= "힣" for c in like)
     kind = load_kind(like) if table == "db/STLD" else ""
-    for attempt in range(12):
-        name = rng.choice(rng.choice(_pool(table, "ko" if hangul else lang)))
-        if like and hangul != any("가" <= c <= "힣" for c in name):
-            continue
-        if kind and load_kind(name) != kind and attempt < 11:
-            continue
-        break
+    pool = _like_pool(table, "ko" if hangul else lang, hangul if like else None, kind)
+    name = rng.choice(pool)
     if rng.random() < 0.4 and len(name) < 12:
         mark = rng.choice(_MARKS)
         if table != "db/STLD" or mark not in _SIDES or load_kind(name) in ("seismic", "wind"):
