@@ -72,6 +72,7 @@ LOAD = call("POST /db/cnld", Assign={"3": {"ITEMS": [{"ID": 1, "LCNAME": "DL", "
     "node, load, exact",
     [
         ("3", {"FZ": -10.0000001, "LCNAME": "DL", "ID": 1}, True),
+        ("3", {"FZ": -10.001, "LCNAME": "DL", "ID": 1}, False),
         ("3", {"ID": 1, "LCNAME": "DL", "FZ": -10, "FX": 0, "GROUP_NAME": ""}, True),
         ("3", {"ID": 1, "LCNAME": "DL", "FZ": -10, "FX": 1}, False),
         ("3", {"ID": 1, "LCNAME": "DL", "FZ": "-10"}, False),
@@ -93,6 +94,11 @@ def test_order_counts_only_where_it_is_shape() -> None:
     assert not comparing.all_exact(beams[:1], beams[1:])
     assert comparing.all_exact([LOAD, ids[0]], [ids[1], LOAD])  # parallel calls in any order
     assert not comparing.all_exact([LOAD, ids[0]], [LOAD, LOAD])
+
+
+def test_whole_numbers_agree_exactly() -> None:
+    loads = [call("POST /db/cnld", Assign={"3": {"ITEMS": [{"ID": 1, "FZ": value}]}}) for value in (1488000, 1488001.0)]
+    assert not comparing.all_exact(loads[:1], loads[1:])
 
 
 def test_a_change_says_only_what_it_says() -> None:

@@ -18,6 +18,7 @@ from gennx.schemas.catalogue import ANNOTATION, Schema, Tool
 from gennx.trainer.evaluation.items import Call
 
 TOLERANCE = 1e-6
+"""Relative, of numbers that are not both whole; whole numbers agree exactly."""
 ORDERED = frozenset({
     "db/ELEM NODE", "db/ELNK NODE", "db/FBLA NODES", "db/PNLA CONNECT_NODE", "db/MEMB AELEM",
     "ope/MEMB Argument.ELEM_LIST", "ope/AUTOMESH Argument.MESHER.TARGETS", "ope/LINEBMLD Argument.TARGET.NODE",
@@ -130,7 +131,10 @@ def _walk(value: Any, place: str, path: str, sets: frozenset[str], out: dict[str
 
 def equal(a: Leaf | None, b: Leaf | None) -> bool:
     """Equality of two leaves."""
-    return a is not None and b is not None and same(a.value, b.value, TOLERANCE)
+    if a is None or b is None:
+        return False
+    whole = all(isinstance(v, (int, float)) and float(v).is_integer() for v in (a.value, b.value))
+    return same(a.value, b.value, 0.0 if whole else TOLERANCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gennx.emulator import Model, Snapshot, diff
-from gennx.trainer.evaluation.comparing import TOLERANCE, tool_of
+from gennx.trainer.evaluation.comparing import tool_of
 from gennx.trainer.evaluation.items import Call, Item, is_refusal
 
 WRITING = frozenset({"POST", "PUT", "DELETE"})
@@ -134,7 +134,7 @@ def same_end(
     a: Snapshot, b: Snapshot, gold: Sequence[Call], found: Sequence[Call], theirs: Sequence[Any], ours: Sequence[Any]
 ) -> bool:
     """The same tables, and the same answers to what was only read or shown."""
-    if diff(a, b, TOLERANCE) or (a.opened, a.path) != (b.opened, b.path):
+    if diff(a, b) or (a.opened, a.path) != (b.opened, b.path):
         return False
     return sorted(_read(gold, theirs)) == sorted(_read(found, ours))
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gennx.emulator import Model, diff
-from gennx.trainer.evaluation.comparing import TOLERANCE
 from gennx.trainer.evaluation.items import Call, Item
 from gennx.trainer.evaluation.predictions import read_text
 from gennx.trainer.evaluation.replay import refused, run, with_needs
@@ -87,7 +86,7 @@ def verdict(talk: Talk, may_be_refused: bool) -> dict[str, Any]:
     """How a dialogue ended."""
     true = _model(talk.last, talk.gold)
     run(true, talk.gold)
-    same = not diff(true.snapshot(), talk.model.snapshot(), TOLERANCE)
+    same = not diff(true.snapshot(), talk.model.snapshot())
     failures = [f for f in talk.failures if not (may_be_refused and f == "refused")]
     return {
         "id": talk.last.id,
