@@ -60,7 +60,10 @@ def in_batches(decoder: Any, items: list[Any], prompts: list[list[int]], constra
     """The same turns by our decoder; and the seconds, grammars included."""
     from gennx.trainer.decoding import Job
 
-    jobs = [Job(p, i.tools if constrained else None) for p, i in zip(prompts, items, strict=True)]
+    jobs = [
+        Job(p, i.tools if constrained else None, len(json.dumps(i.gold)) + len(i.said))
+        for p, i in zip(prompts, items, strict=True)
+    ]
     started = time.perf_counter()
     found = {one.index: one.ids for one in decoder.decode(jobs)}
     return [found[index] for index in range(len(jobs))], time.perf_counter() - started

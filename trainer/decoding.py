@@ -1,7 +1,7 @@
 """Greedy decoding of many prompts at once: rows leave the batch as they end, and waiting prompts take their places.
 
 The batch is left-padded, so that all rows write into the same column; a row's true positions are given to the model
-beside its mask. Prompts go longest first. When the device runs out of memory, the batch is halved and the rows that
+beside its mask. Long turns go first, then long prompts. When the device runs out of memory, the batch is halved and the rows that
 were under way start again.
 """
 
@@ -23,15 +23,20 @@ from gennx.trainer.rendering import Renderer
 
 PREFILL_TOKENS = 32_768  # tokens read in one forward pass
 MOST_ROWS = {"cuda": 256, "cpu": 16}
+HINT_STEP = 400  # characters; turns whose lengths differ by less go by prompt length
 MEMORY_SHARE = 0.35  # of the free memory for the cache, which is copied as it grows
 
 
 @dataclass(slots=True)
 class Job:
-    """A prompt and the tools whose grammar its turn is held to (None: free)."""
+    """A prompt and the tools whose grammar its turn is held to (None: free).
+
+    `hint`: about how many characters the turn may have, where that is known; long turns are begun first.
+    """
 
     prompt: list[int]
     tools: Tools | None = None
+    hint: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +84,29 @@ class Decoder:
         """Every job's turn, in the order in which they end. Raises TrainerError when one prompt alone does not fit."""
         if self.constrainer is None and any(job.tools is not None for job in jobs):
             self.use_grammar()
-        waiting = deque(sorted(range(len(jobs)), key=lambda index: -len(jobs[index].prompt)))
+        waiting = deque(sorted(range(len(jobs)), key=lambda i: (-(jobs[i].hint // HINT_STEP), -len(jobs[i].prompt))))
         batch = _Batch(self)
-        with torch.inference_mode():
-            while waiting or batch.rows:
-                try:
+        while waiting or batch.rows:
+            ended: list[Written] = []
+            try:
+                with torch.inference_mode():
                     if batch.must_compact(bool(waiting)):
                         batch.compact()
                         self._admit(batch, waiting, jobs)
                     if batch.rows:
-                        yield from batch.step()
-                except torch.OutOfMemoryError:
-                    waiting.extendleft(row.index for row in batch.rows if not row.done)
-                    if self.rows == 1:
-                        length = len(jobs[waiting[0]].prompt)
-                        raise TrainerError(
-                            f"out of memory with one prompt of {length} tokens", "take --device cpu"
-                        ) from None
-                    self.rows = max(1, self.rows // 2)
-                    note(f"out of memory: going on with {self.rows} rows at once")
-                    batch = _Batch(self)
-                    torch.cuda.empty_cache()
+                        batch.step(ended)
+            except torch.OutOfMemoryError:
+                waiting.extendleft(row.index for row in batch.rows if not row.done)
+                if self.rows == 1:
+                    length = len(jobs[waiting[0]].prompt)
+                    raise TrainerError(
+                        f"out of memory with one prompt of {length} tokens", "take --device cpu"
+                    ) from None
+                self.rows = max(1, self.rows // 2)
+                note(f"out of memory: going on with {self.rows} rows at once")
+                batch = _Batch(self)
+                torch.cuda.empty_cache()
+            yield from ended
 
     def _room(self) -> float:
         """Columns times rows that the cache may have."""
@@ -114,9 +121,10 @@ class Decoder:
         room = self._room() + batch.cells
         while waiting and len(batch.rows) < self.rows:
             group: list[int] = []
-            longest = len(jobs[waiting[0]].prompt)
-            columns = max(longest, batch.columns) + self.limit
+            longest = 0
             while waiting and len(batch.rows) + len(group) < self.rows:
+                longest = max(longest, len(jobs[waiting[0]].prompt))
+                columns = max(longest, batch.columns) + self.limit
                 if group and (len(group) + 1) * longest > PREFILL_TOKENS:
                     break
                 if (batch.rows or group) and (len(batch.rows) + len(group) + 1) * columns > room:
@@ -221,8 +229,8 @@ class _Batch:
         self.logits = torch.cat([self.logits, logits])
         self.rows = self.rows + rows
 
-    def step(self) -> Iterator[Written]:
-        """Choose a token for every row, give out the rows that end, and read what was chosen."""
+    def step(self, ended: list[Written]) -> None:
+        """Choose a token for every row, put down the rows that end, and read what was chosen."""
         assert self.logits is not None
         decoder, grammar = self.decoder, self.decoder.constrainer
         matchers = [None if row.done else row.matcher for row in self.rows]
@@ -237,7 +245,7 @@ class _Batch:
                 row.ids.append(token)
             row.done = token == decoder.renderer.end_id or len(row.ids) >= decoder.limit
             if row.done:
-                yield Written(row.index, row.ids, token != decoder.renderer.end_id)
+                ended.append(Written(row.index, row.ids, token != decoder.renderer.end_id))
         if all(row.done for row in self.rows):
             return
         if grammar:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -61,6 +61,20 @@ def default_out(model: str | None, data: Path, split: str, tools: str, mode: str
         mode,
     )
     return Path("evaluations") / re.sub(r"[^\w.+-]+", "-", "-".join(p for p in parts if p != "given").lower())
+
+
+def known_run(predictions: Path, what: dict[str, Any]) -> dict[str, Any]:
+    """What was evaluated: by the run.json beside the predictions if there is one. Raises TrainerError if it is of
+    other data."""
+    from gennx.trainer.evaluation.keeping import RUN, read_json
+
+    path = predictions.with_name(RUN)
+    if not path.is_file():
+        return what
+    known = read_json(path)
+    if known.get("items_sha256") != what["items_sha256"]:
+        raise TrainerError(f"{predictions}: written for other data than --data {what['data']}", f"see {path}")
+    return {**known, "data": what["data"]}
 
 
 def finish(items: Sequence[Item], predictions: Path, folder: Folder) -> None:
@@ -131,11 +145,14 @@ def main(
     from gennx.trainer.evaluation.keeping import ITEMS, PREDICTIONS, Folder
 
     mode = "endpoint" if endpoint else "constrained" if constrained else "free"
-    mode = "predictions" if predictions else mode
     what = {
-        "model": (model or str(predictions)) + (" (base)" if base else ""), "mode": mode, "data": str(data), "split": split,
-        "tools": tools, "seed": seed, "items_sha256": digest(items), "max_new_tokens": max_new_tokens,
+        "model": (model or str(predictions)) + (" (base)" if base else ""), "mode": "predictions" if predictions else mode,
+        "data": str(data), "split": data.stem if data.is_file() else split,
+        "tools": str(items[0].meta.get("offer", tools)) if items else tools, "seed": seed, "items_sha256": digest(items),
+        "max_new_tokens": max_new_tokens,
     }  # fmt: skip
+    if predictions is not None:
+        what = known_run(predictions, what)
     folder = Folder(out or default_out(model, data, split, tools, mode + ("-base" if base else "")), what, overwrite)
     if not (folder.path / ITEMS).is_file():
         folder.put_items(items)

@@ -20,6 +20,7 @@ from gennx.trainer.errors import TrainerError
 from gennx.trainer.evaluation.items import Item, Key, write_items
 from gennx.trainer.evaluation.predictions import read_rows
 
+MAY_DIFFER = frozenset({"data", "took", "rollout"})  # the path of the same data, and what is added at the end
 PREDICTIONS, ITEMS, RUN, RECORDS, METRICS = (
     "predictions.jsonl",
     "items.jsonl",
@@ -62,7 +63,7 @@ class Folder:
                 (path / name).unlink(missing_ok=True)
         if (path / RUN).is_file():
             known = read_json(path / RUN)
-            apart = [key for key in what if known.get(key) != what[key]]
+            apart = [key for key in what if key not in MAY_DIFFER and known.get(key) != what[key]]
             if apart:
                 raise TrainerError(
                     f"--out {path}: holds another evaluation ({apart[0]} {known.get(apart[0])!r}, not {what[apart[0]]!r})",

@@ -179,11 +179,12 @@ def reoffer(items: Sequence[Item], offer: Offer, seed: int = 0) -> list[Item]:
         if offer.how == "retrieved":
             for item in turns:
                 room = message_room(item.messages, offer.count)
-                out[item.key] = replace(item, tools=retrieved(wished(item.messages), offer.count, room, style))
+                tools = retrieved(wished(item.messages), offer.count, room, style)
+                out[item.key] = replace(item, tools=tools, meta={**item.meta, "offer": offer.name})
             continue
         calls = [call for item in turns for call in item.gold] + held_ready(turns[0])
         tools = one_offer(turns, calls, offer, style, rng)
-        out |= {item.key: replace(item, tools=tools) for item in turns}
+        out |= {i.key: replace(i, tools=tools, meta={**i.meta, "offer": offer.name}) for i in turns}
     return [out[item.key] for item in items]
 
 

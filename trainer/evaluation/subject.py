@@ -66,7 +66,14 @@ def generate_all(decoder: Decoder, items: Sequence[Item], constrained: bool, kee
     from gennx.trainer.decoding import Job, timed
 
     renderer = decoder.renderer
-    jobs = [Job(renderer.prompt_ids(i.messages, i.tools), i.tools if constrained else None) for i in items]
+    jobs = [
+        Job(
+            renderer.prompt_ids(i.messages, i.tools),
+            i.tools if constrained else None,
+            len(json.dumps(i.gold)) + len(i.said),
+        )
+        for i in items
+    ]
     if decoder.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
 
