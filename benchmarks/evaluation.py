@@ -241,13 +241,16 @@ def retrieval(data: Path | None) -> None:
 @click.option("--shown", default=5, show_default=True, help="Disagreements printed.")
 def bfcl(evaluation: Path, shown: int) -> None:
     """Agreement of our verdicts with BFCL's on the single and parallel turns of an evaluation."""
+    from gennx.reports.cli import one_line
     from gennx.reports.evaluation import records
     from gennx.trainer.evaluation.bfcl import KINDS, load_matcher, reason
     from gennx.trainer.evaluation.comparing import all_exact
 
     matches = load_matcher()
     both, apart = Counter[str](), Counter[str]()
-    for row in records(evaluation):
+    with one_line():
+        rows = list(records(evaluation))
+    for row in rows:
         if row["expect"] != "call" or row["kind"] not in KINDS or row["malformed"]:
             continue
         ours, theirs = all_exact(row["gold"], row["found"]), matches(row["gold"], row["found"])

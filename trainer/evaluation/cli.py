@@ -82,8 +82,8 @@ def finish(items: Sequence[Item], predictions: Path, folder: Folder) -> None:
     try:
         from gennx.trainer.evaluation.scoring import score, table
     except ModuleNotFoundError as error:
-        note(f"{error.name} is not installed here: score with gennx-eval --data {folder.path}/items.jsonl "
-             f"--predictions {predictions} where gennx is installed whole")  # fmt: skip
+        note(f"{error.name} is not installed here: score with gennx-eval --data THE_SAME --predictions {predictions} "
+             "where gennx is installed whole")  # fmt: skip
         return
     metrics = score(items, predictions, folder.path, folder.what)
     click.echo(table(metrics))
@@ -154,7 +154,7 @@ def main(
     if predictions is not None:
         what = known_run(predictions, what)
     folder = Folder(out or default_out(model, data, split, tools, mode + ("-base" if base else "")), what, overwrite)
-    if not (folder.path / ITEMS).is_file():
+    if not no_score and not (folder.path / ITEMS).is_file():
         folder.put_items(items)
     if predictions is not None:
         finish(items, predictions, folder)

@@ -20,14 +20,11 @@ from gennx.trainer.errors import TrainerError
 from gennx.trainer.evaluation.items import Item, Key, write_items
 from gennx.trainer.evaluation.predictions import read_rows
 
-MAY_DIFFER = frozenset({"data", "took", "rollout"})  # the path of the same data, and what is added at the end
-PREDICTIONS, ITEMS, RUN, RECORDS, METRICS = (
-    "predictions.jsonl",
-    "items.jsonl",
-    "run.json",
-    "records.jsonl",
-    "metrics.json",
-)
+PREDICTIONS, ITEMS, RUN = "predictions.jsonl", "items.jsonl", "run.json"
+RECORDS, METRICS = "records.jsonl", "metrics.json"
+OURS = (PREDICTIONS, ITEMS, RUN, RECORDS, METRICS, "evaluation.html", "rollouts.jsonl")
+MAY_DIFFER = frozenset({"data", "took", "rollout"})
+"""Of run.json: where the same data lie, and what is added at the end."""
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -59,7 +56,7 @@ class Folder:
         if path.exists() and not path.is_dir():
             raise TrainerError(f"--out {path}: is a file", "name a folder")
         if overwrite:
-            for name in (PREDICTIONS, RUN, RECORDS, METRICS, ITEMS):
+            for name in OURS:
                 (path / name).unlink(missing_ok=True)
         if (path / RUN).is_file():
             known = read_json(path / RUN)
@@ -70,7 +67,7 @@ class Folder:
                     "name another folder, or pass --overwrite",
                 )
             what = {**known, **what}
-        elif path.is_dir() and any(path.iterdir()):
+        elif path.is_dir() and any(entry.name not in OURS for entry in path.iterdir()):
             raise TrainerError(f"--out {path}: holds other files", "name a new folder")
         path.mkdir(parents=True, exist_ok=True)
         self.what = what
