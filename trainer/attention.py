@@ -62,6 +62,20 @@ def segment_attention(query: Tensor, key: Tensor, value: Tensor, starts: Tensor,
     return torch.cat(outputs, dim=1)
 
 
+def next_token_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
+    """Attention of one new token a row with grouped heads: query (B, H, 1, D), key and value (B, H_kv, T, D), to (B, 1, H, D).
+
+    torch's masked attention would first copy every key and value once a query head.
+    """
+    rows, heads, _, size = query.shape
+    grouped = query.reshape(rows, key.shape[1], -1, size)
+    scores = torch.matmul(grouped, key.transpose(-1, -2)).float() * (scale if scale is not None else size**-0.5)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf")) if mask.dtype == torch.bool else scores + mask
+    weights = scores.softmax(dim=-1).to(value.dtype)
+    return torch.matmul(weights, value).reshape(rows, 1, heads, size)
+
+
 def varlen_attention(
     module: torch.nn.Module,
     query: Tensor,
@@ -77,6 +91,8 @@ def varlen_attention(
     Packed rows come with B = 1 and `cu_seq_lens_q`; everything else goes to transformers' sdpa attention.
     """
     starts = kwargs.get("cu_seq_lens_q")
+    if starts is None and query.shape[2] == 1 and query.shape[1] != key.shape[1] and not dropout:
+        return next_token_attention(query, key, value, attention_mask, scaling), None
     if starts is None:
         output, _ = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs

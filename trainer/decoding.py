@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import DynamicCache
+from transformers.cache_utils import Cache
 
+from gennx.trainer.attention import register
 from gennx.trainer.constrain import Constrainer, Tools
 from gennx.trainer.errors import TrainerError, note
+from gennx.trainer.kv_cache import growing_cache
 from gennx.trainer.rendering import Renderer
 
 PREFILL_TOKENS = 32_768  # tokens read in one forward pass
@@ -67,6 +69,8 @@ class Decoder:
         self.device = next(model.parameters()).device
         self.rows = rows or MOST_ROWS.get(self.device.type, 16)
         plain = model.get_base_model() if hasattr(model, "get_base_model") else model
+        if plain.config._attn_implementation == "sdpa":
+            plain.set_attn_implementation(register())
         names = inspect.signature(plain.forward).parameters
         self._cache_name = "cache" if "cache" in names else "past_key_values"
         config = plain.config.get_text_config()
@@ -142,7 +146,7 @@ class Decoder:
                 waiting.extendleft(reversed(group))
                 raise
 
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: DynamicCache) -> Any:
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Cache) -> Any:
         """Logits (rows, vocabulary) of the last column."""
         given = {self._cache_name: cache}
         out = self.model(
@@ -157,7 +161,7 @@ class _Batch:
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder
         self.rows: list[_Row] = []
-        self.cache: DynamicCache | None = None
+        self.cache: Cache | None = None
         self.mask = torch.zeros((0, 0), dtype=torch.long, device=decoder.device)
         self.logits: torch.Tensor | None = None
 
@@ -206,7 +210,7 @@ class _Batch:
         ids = torch.tensor(padded, device=decoder.device)
         lengths = torch.tensor([len(job.prompt) for _, job in group], device=decoder.device)
         mask = (torch.arange(longest, device=decoder.device) >= longest - lengths[:, None]).long()
-        cache = DynamicCache()
+        cache = growing_cache()
         logits = decoder.forward(ids, mask, (mask.cumsum(-1) - 1).clamp(min=0), cache)
         grammar = decoder.constrainer
         rows = [
@@ -215,7 +219,7 @@ class _Batch:
         ]
         self._join(rows, cache, mask, logits)
 
-    def _join(self, rows: list[_Row], cache: DynamicCache, mask: torch.Tensor, logits: torch.Tensor) -> None:
+    def _join(self, rows: list[_Row], cache: Cache, mask: torch.Tensor, logits: torch.Tensor) -> None:
         if self.cache is None:
             self.rows, self.cache, self.mask, self.logits = rows, cache, mask, logits
             return

@@ -114,6 +114,11 @@ def finish(items: Sequence[Item], predictions: Path, folder: Folder) -> None:
 @click.option("--prepare", type=click.Path(path_type=Path), help="Only write what would be asked to this file.")
 @click.option("--no-score", is_flag=True, help="Only generate; score later with --predictions.")
 @click.option("--batch-size", default="auto", show_default=True, help="Rows at once; halved when memory runs out.")
+@click.option(
+    "--timed",
+    type=click.IntRange(0),
+    help="Turns written one at a time for the latency.  [default: 24 on a GPU, 4 on the CPU]",
+)
 @click.option("--max-new-tokens", default=1024, show_default=True, type=click.IntRange(1))
 @click.option("--limit", type=click.IntRange(1), help="Only the first dialogues.")
 @click.option("--seed", default=0, show_default=True, help="Choice of look-alikes.")
@@ -124,7 +129,7 @@ def finish(items: Sequence[Item], predictions: Path, folder: Folder) -> None:
 def main(
     model: str | None, data: Path, split: str, tools: str, constrained: bool, base: bool, rollout: bool,
     predictions: Path | None, endpoint: str | None, prepare: Path | None, no_score: bool, batch_size: str,
-    max_new_tokens: int, limit: int | None, seed: int, out: Path | None, overwrite: bool, device: str,
+    timed: int | None, max_new_tokens: int, limit: int | None, seed: int, out: Path | None, overwrite: bool, device: str,
 ) -> None:  # fmt: skip
     """Evaluate MODEL (a run of gennx-train, a short name, a folder), e.g.
 
@@ -177,7 +182,7 @@ def main(
         elif left and decoder is not None:
             from gennx.trainer.evaluation.subject import generate_all
 
-            took = generate_all(decoder, left, constrained, folder.keep)
+            took = generate_all(decoder, left, constrained, folder.keep, timed)
     except KeyboardInterrupt:
         folder.close()
         note(f"\ninterrupted; what is written is kept in {folder.path}, run the same command again to go on")

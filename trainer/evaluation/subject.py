@@ -59,8 +59,10 @@ def timed_first(count: int, wanted: int) -> list[int]:
     return [number * count // wanted for number in range(wanted)] if wanted else []
 
 
-def generate_all(decoder: Decoder, items: Sequence[Item], constrained: bool, keep: Keep) -> dict[str, Any]:
-    """Write every turn with a model of our own; returns what it took."""
+def generate_all(
+    decoder: Decoder, items: Sequence[Item], constrained: bool, keep: Keep, alone_first: int | None = None
+) -> dict[str, Any]:
+    """Write every turn with a model of our own, some of them alone first for the latency; returns what it took."""
     import torch
 
     from gennx.trainer.decoding import Job, timed
@@ -83,7 +85,7 @@ def generate_all(decoder: Decoder, items: Sequence[Item], constrained: bool, kee
         row |= {"prompt_tokens": len(jobs[place].prompt)} | ({"cut": True} if cut else {})
         keep(row | ({"latency_s": round(seconds, 4)} if seconds is not None else {}))
 
-    alone = timed_first(len(jobs), TIMED.get(decoder.device.type, 4))
+    alone = timed_first(len(jobs), TIMED.get(decoder.device.type, 4) if alone_first is None else alone_first)
     if alone:  # kernels, caches and the grammar engine are set up before the clock runs
         timed(decoder, Job(jobs[alone[0]].prompt, jobs[alone[0]].tools))
     for place in alone:
