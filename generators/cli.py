@@ -301,8 +301,12 @@ def generate(settings: Settings, asked: dict[str, Any]) -> None:
 
 @main.command("verify")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--max-tokens", type=click.IntRange(min=1), default=2048, show_default=True, help="Most tokens of a dialogue.")
-@click.option("--words", is_flag=True, help="Measure the words too: skeletons, near-duplicates, particles, names of the API.")
+@click.option(
+    "--max-tokens", type=click.IntRange(min=1), default=2048, show_default=True, help="Most tokens of a dialogue."
+)
+@click.option(
+    "--words", is_flag=True, help="Measure the words too: skeletons, near-duplicates, particles, names of the API."
+)
 def verify_command(folder: Path, max_tokens: int, words: bool) -> None:
     """Check a data set from its files: run every call again, look for what is unsaid, repeated or leaked."""
     from gennx.generators.verifying import CHECKS, BadData, verify
@@ -312,7 +316,9 @@ def verify_command(folder: Path, max_tokens: int, words: bool) -> None:
     except (BadData, OSError) as error:
         raise click.UsageError(str(error)) from None
     for name in CHECKS:
-        click.echo(f"{name:12} {report.looked[name]:>8,} looked at {report.failed[name]:>6,} failed  {report.first.get(name, '')}".rstrip())
+        click.echo(
+            f"{name:12} {report.looked[name]:>8,} looked at {report.failed[name]:>6,} failed  {report.first.get(name, '')}".rstrip()
+        )
     each = 1000 * report.seconds / max(1, report.calls)
     click.echo(f"{report.calls:,} calls run again, {each:.2f} ms each; {report.derived:,} values worked out by plans")
     if words:

@@ -166,7 +166,15 @@ def _title(tool: Tool, lang: str) -> str:
 
 def _render(section: str, scope: dict[str, Any], lang: str, rng: random.Random) -> str:
     text = " ".join(rng.choice(frames(lang)[section])[0].render(**scope).split())
-    text = text.replace(" .", ".").replace(" ,", ",").replace("( ", "(").replace(" )", ")").replace("()", "").replace(" 입니다", "입니다").strip()
+    text = (
+        text.replace(" .", ".")
+        .replace(" ,", ",")
+        .replace("( ", "(")
+        .replace(" )", ")")
+        .replace("()", "")
+        .replace(" 입니다", "입니다")
+        .strip()
+    )
     return settle(text) if lang == "ko" else text[0].upper() + text[1:]
 
 

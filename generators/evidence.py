@@ -306,6 +306,8 @@ def list_evidence(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> Iterator[Evide
         yield from (Evidence(*span, "phrase") for w in EMPTY_WORDS for span in hay.find(w))
         return
     if all(isinstance(v, int) and not isinstance(v, bool) for v in values):
-        yield from run_evidence(values, hay, ordered=not is_numbered(leaf.field, leaf.note) or "NODE" in leaf.field.rsplit(".", 1)[-1])
+        yield from run_evidence(
+            values, hay, ordered=not is_numbered(leaf.field, leaf.note) or "NODE" in leaf.field.rsplit(".", 1)[-1]
+        )
     if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
         yield from sequence_evidence(values, leaf.note, hay)

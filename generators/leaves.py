@@ -121,7 +121,7 @@ def in_schema_order(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
     """The call with the keys of every object in the order in which the tool's definition lists them, so that equal calls are written alike."""
     endpoint = tool.endpoint
     if not endpoint.is_table:
-        ordered: dict[str, Any] = _ordered(arguments, endpoint.schema)
+        ordered: dict[str, Any] = _ordered(arguments, tool.arguments)
         return ordered
     records = arguments.get("Assign")
     if not isinstance(records, dict):

@@ -203,7 +203,9 @@ def _one(shop: Workshop, job: Job, kind: str, made: Made) -> tuple[str, dict[str
                 made.dropped[f"{kind}: {reason}"] += 1
     small = False
     for attempt in range(12):
-        if attempt == 4 and job.split == "test_phrasing":  # the phrasings held out cannot be run: the place goes to training
+        if (
+            attempt == 4 and job.split == "test_phrasing"
+        ):  # the phrasings held out cannot be run: the place goes to training
             job.split = "train"
         want = Want(turn=job.turn, held_out=job.split == "test_phrasing", split=job.split, small=small)
         case = shop.maker.case(job.tool, job.lang, job.rng, want, job.seen)

@@ -26,7 +26,11 @@ def _pool(table: str, lang: str) -> list[list[str]]:
     return pools
 
 
-_MARKS = tuple("1 2 3 4 5 7 12 A B C _1 _2 -1 -2 -A -B _NEW _R1 01 02 03 (1) (2) _X _Y".split())
+# fmt: off
+_MARKS = (
+    "1", "2", "3", "4", "5", "7", "12", "A", "B", "C", "_1", "_2", "-1", "-2", "-A", "-B", "_NEW", "_R1", "01", "02", "03", "(1)", "(2)", "_X", "_Y",
+)
+# fmt: on
 _SIDES = frozenset({"_X", "_Y"})
 _LOADS = {
     "seismic": r"E|RX|RY|RS|지진", "wind": r"W|풍", "snow": r"S$|SN|설|적설", "temperature": r"T|온도", "live": r"L|RL|ROOF|활|적재|지붕|Crane",

@@ -44,7 +44,9 @@ AREAS = (
     "design",
 )
 FOLDER = TEMPLATES / "scenarios"
-PLAN_KEYS = {"about", "area", "start", "params", "let", "steps", "given", "requests", "turns"}
+PARALLEL = TEMPLATES / "parallel"
+"""Plans whose steps do not depend on each other: asked for at once, called at once."""
+PLAN_KEYS = {"kind", "about", "area", "start", "params", "let", "steps", "given", "requests", "turns"}
 
 
 class Unfit(Exception):
@@ -217,8 +219,8 @@ def plans(root: Path = FOLDER) -> tuple[Plan, ...]:
     return tuple(read_plan(p, load_catalogue()) for p in sorted(root.glob("*.yaml")))
 
 
-def plans_using(uri: str) -> list[Plan]:
-    return [p for p in plans() if uri in p.endpoints]
+def plans_using(uri: str, root: Path = FOLDER) -> list[Plan]:
+    return [p for p in plans(root) if uri in p.endpoints]
 
 
 # ---------------------------------------------------------------- drawing parameters

@@ -44,7 +44,9 @@ def _said(message: dict[str, Any]) -> list[str]:
         case "tool":
             return [f"← `{text[:ANSWER]}{'…' if len(text) > ANSWER else ''}`  "]
         case _:
-            calls = [f"→ `{c['function']['name']}` `{c['function']['arguments']}`  " for c in message.get("tool_calls") or ()]
+            calls = [
+                f"→ `{c['function']['name']}` `{c['function']['arguments']}`  " for c in message.get("tool_calls") or ()
+            ]
             return [*([f"**Assistant** {_plain(text)}  "] if text else []), *calls]
 
 

@@ -22,13 +22,14 @@ def chain(job: Job) -> dict[str, Any]:
     """From a plan family that uses the endpoint, else around a name or a document. Raises Dropped."""
     plans = [p for p in scenarios.plans_using(job.endpoint.uri) if p.requests[job.lang]]
     if plans and job.rng.random() < 0.75:
-        return planned(job, job.rng.choice(plans), in_turns=False)
+        return planned(job, job.rng.choice(plans), "chain")
     return _linked(job)
 
 
-def planned(job: Job, plan: scenarios.Plan, in_turns: bool) -> dict[str, Any]:
-    """A plan's steps, asked for at once or turn by turn. Raises Dropped."""
+def planned(job: Job, plan: scenarios.Plan, kind: str) -> dict[str, Any]:
+    """A plan's steps: asked for at once and called in order (chain) or together (parallel), or turn by turn (multi_turn). Raises Dropped."""
     rng, lang, maker = job.rng, job.lang, job.shop.maker
+    in_turns = kind == "multi_turn"
     if plan.endpoints & job.shop.holdout - {job.endpoint.uri}:
         raise Dropped("plan uses a held-out endpoint")
     try:
@@ -58,14 +59,13 @@ def planned(job: Job, plan: scenarios.Plan, in_turns: bool) -> dict[str, Any]:
             raise Dropped("plan not said")
         talk.user(text)
         done: list[Call] = []
-        for tool, arguments in own:
-            if not maker.validation.valid(tool, arguments):
-                raise Dropped("plan invalid")
-            done += talk.call([(tool, arguments)])
+        if not all(maker.validation.valid(tool, arguments) for tool, arguments in own):
+            raise Dropped("plan invalid")
+        for group in [own] if kind == "parallel" else [[c] for c in own]:
+            done += talk.call(group)
         calls += own
         derived.update(scenarios.derived(so_far, own, lexicons))
         talk.say(closing(done, lang, rng) if done else job.pick("noted"))
-    kind = "multi_turn" if in_turns else "chain"
     more = {"derived": sorted(derived)} if derived else {}
     return job.finish(talk, kind, f"plan/{plan.name}", calls, style=plan.area, **more)
 

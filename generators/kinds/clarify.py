@@ -3,21 +3,63 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from gennx.generators.dialogues import Dropped, closing
 from gennx.generators.grounding import check, follows
 from gennx.generators.kinds.job import Job, stock
 from gennx.generators.leaves import Leaf, call_leaves
+from gennx.generators.lexicon import TEMPLATES
 from gennx.generators.marks import MARKED, unmark
 from gennx.generators.single import Case
+from gennx.generators.surround import surround
 
 CLAUSE = re.compile(r"(, |\. |\n|; | / )")
+NUMBER = re.compile(r"(?<![\w.,:/\\-])[1-9]\d{1,3}(?=번|호| ?~|~|-\d|,| and| to|$| )(?![.\d])")
+"""Whole numbers that look like those of nodes, elements and records."""
 SHORTEST = 12
 """Characters that a request without its missing value still has."""
 
 
+@lru_cache(maxsize=2)
+def incomplete(lang: str) -> dict[str, list[dict[str, str]]]:
+    """Requests by endpoint that lack something which the call needs, with the assistant's question."""
+    out: dict[str, list[dict[str, str]]] = {}
+    for line in (TEMPLATES / "shared" / f"incomplete.{lang}.jsonl").read_bytes().splitlines():
+        if line.strip():
+            row = orjson.loads(line)
+            out.setdefault(row["endpoint"], []).append(row)
+    return out
+
+
 def clarify(job: Job) -> dict[str, Any]:
+    """A request of the bank that ends with the question, or one of ours without a value, answered and called. Raises Dropped."""
+    own = incomplete(job.lang).get(job.endpoint.uri, [])
+    fresh = [r for r in own if r["user"] not in job.seen.barren]
+    if fresh and job.rng.random() < 0.6:
+        return _asked(job, job.rng.choice(fresh))
+    return _answered(job)
+
+
+def _asked(job: Job, row: dict[str, str]) -> dict[str, Any]:
+    """A written request and its question; whole numbers of two figures and more are shifted, in both alike."""
+    job.seen.barren.add(row["user"])
+    shift = job.rng.randint(0, 40)
+    talk = job.talk()
+    talk.user(unmark(surround(_shifted(row["user"], shift), job.lang, job.rng, 0.5)))
+    talk.say(_shifted(row["assistant"], shift))
+    tool = job.tool_of(job.endpoint.uri, row["method"])
+    return job.finish(talk, "clarify", f"incomplete/{job.endpoint.uri}", [], near=tool, method=row["method"])
+
+
+def _shifted(text: str, by: int) -> str:
+    return NUMBER.sub(lambda m: str(int(m[0]) + by), text)
+
+
+def _answered(job: Job) -> dict[str, Any]:
     """Raises Dropped."""
     post = job.other("POST") or job.tool
     rng = job.rng

@@ -38,7 +38,7 @@ def multi_turn(job: Job) -> dict[str, Any]:
     """Raises Dropped."""
     plans = [p for p in scenarios.plans_using(job.endpoint.uri) if p.turns and all(t.words[job.lang] for t in p.turns)]
     if plans and job.rng.random() < 0.6:
-        return planned(job, job.rng.choice(plans), in_turns=True)
+        return planned(job, job.rng.choice(plans), "multi_turn")
     return _followed_up(job)
 
 

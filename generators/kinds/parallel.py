@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from gennx.generators import scenarios
 from gennx.generators.dialogues import Dropped, closing
 from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import check
+from gennx.generators.kinds.chain import planned
 from gennx.generators.kinds.job import Job, bare, joined, stock
 from gennx.generators.marks import unmark
 from gennx.generators.single import Case
@@ -22,7 +24,16 @@ FOR_TWO = ("2)", "두 가지", "Two things", "- {a}")
 
 
 def parallel(job: Job) -> dict[str, Any]:
-    """Two to four requests at once. Raises Dropped."""
+    """From a plan of independent calls that uses the endpoint, else single requests put together. Raises Dropped."""
+    plans = scenarios.plans_using(job.endpoint.uri, scenarios.PARALLEL)
+    plans = [p for p in plans if p.requests[job.lang]]
+    if plans and job.rng.random() < 0.75:
+        return planned(job, job.rng.choice(plans), "parallel")
+    return _put_together(job)
+
+
+def _put_together(job: Job) -> dict[str, Any]:
+    """Two to four requests in one message."""
     rng = job.rng
     cases = [job.case(job.tool, strength=0.0, small=True)]
     count = rng.choice((2, 2, 2, 3, 3, 4))

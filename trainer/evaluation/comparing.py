@@ -54,6 +54,8 @@ def completed(call: Call) -> dict[str, Any]:
     tool, arguments = tool_of(call["name"]), clone(call["arguments"])
     if tool is None or tool.method in ("GET", "DELETE") or not isinstance(arguments, dict):
         return dict(arguments)
+    if not arguments and tool.endpoint.schema.get("properties", {}).get("Argument", {}).get("type") == "object":
+        arguments = {"Argument": {}}  # an empty body and an empty Argument are one command
     own = default_rules().of(tool.endpoint)
     bodies = arguments.get("Assign") if tool.endpoint.is_table else {"": arguments}
     for body in bodies.values() if isinstance(bodies, dict) else ():
