@@ -18,6 +18,8 @@ SPARE_COLUMNS = 256
 class GrowingLayer(DynamicLayer):  # type: ignore[misc]
     """One layer's states, (rows, heads, columns, size); `keys` and `values` are views into buffers with room behind them."""
 
+    keys: Tensor
+    values: Tensor
     _buffers: tuple[Tensor, Tensor] | None = None
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:

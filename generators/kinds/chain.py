@@ -66,7 +66,7 @@ def planned(job: Job, plan: scenarios.Plan, kind: str) -> dict[str, Any]:
         calls += own
         derived.update(scenarios.derived(so_far, own, lexicons))
         talk.say(closing(done, lang, rng) if done else job.pick("noted"))
-    more = {"derived": sorted(derived)} if derived else {}
+    more: dict[str, Any] = {"derived": sorted(derived)} if derived else {}
     return job.finish(talk, kind, f"plan/{plan.name}", calls, style=plan.area, **more)
 
 
