@@ -87,7 +87,7 @@ class Kinds(click.ParamType):  # type: ignore[type-arg]
             if name not in KINDS:
                 self.fail(f"unknown kind {name!r}; take {', '.join(KINDS)}", param, ctx)
             try:
-                out[name] = float(share) if equals else float(KINDS[name])
+                out[name] = float(share) if equals else float(KINDS[name] or 10)
             except ValueError:
                 self.fail(f"{part!r}: the share is no number", param, ctx)
             if out[name] <= 0:

@@ -185,6 +185,8 @@ def kind_weights(settings: Settings) -> dict[str, float]:
         usual = {"single": 1.0}
         total = sum(settings.count(e) for e in endpoints)
         for kind, share in settings.kinds.items():
+            if not share:
+                continue
             fit = sum(settings.count(e) for e in endpoints if fits(kind, e)) / total
             usual[kind] = share / max(fit, 0.1)
         if "single" not in settings.kinds:  # what fits no endpoint falls back to a single call

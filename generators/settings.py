@@ -22,8 +22,9 @@ KINDS = {
     "no_tool": 8,
     "repair": 2,
     "guard": 2,
+    "session": 0,
 }
-"""Kinds of dialogue and their usual shares in per cent."""
+"""Kinds of dialogue and their usual shares in per cent; `session` is for training sets, where it teaches most a token."""
 
 
 class BadSettings(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 
 from gennx.reports.coverage import rows_of
 
-KINDS = ("single", "parallel", "chain", "multi_turn", "next_id", "clarify", "no_tool", "repair", "guard")
+KINDS = ("single", "parallel", "chain", "multi_turn", "session", "next_id", "clarify", "no_tool", "repair", "guard")
 ANSWER = 220
 """Characters of a tool's answer that are shown."""
 

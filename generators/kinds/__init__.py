@@ -17,6 +17,7 @@ from gennx.generators.kinds.multi_turn import multi_turn
 from gennx.generators.kinds.next_id import next_id
 from gennx.generators.kinds.parallel import parallel
 from gennx.generators.kinds.repair import repair
+from gennx.generators.kinds.session import session
 from gennx.generators.kinds.single_call import single_call
 from gennx.generators.kinds.talk_only import guard, no_tool
 from gennx.schemas.catalogue import Endpoint
@@ -25,6 +26,7 @@ MAKERS: dict[str, Callable[[Job], dict[str, Any]]] = {
     "parallel": parallel,
     "chain": chain,
     "multi_turn": multi_turn,
+    "session": session,
     "next_id": next_id,
     "clarify": clarify,
     "no_tool": no_tool,

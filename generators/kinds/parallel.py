@@ -40,8 +40,8 @@ def _put_together(job: Job) -> dict[str, Any]:
     for _ in range(count * 3):
         if len(cases) == count:
             break
-        made = job.shop.maker.case(_partner(job), job.lang, rng, job.want(strength=0.0, small=True))
-        if made is not None and not any(_clash(made, c) for c in cases):
+        made = job.shop.maker.case(partner(job), job.lang, rng, job.want(strength=0.0, small=True))
+        if made is not None and not any(clash(made, c) for c in cases):
             cases.append(made)
     if len(cases) < 2:
         raise Dropped("no partner")
@@ -66,17 +66,17 @@ def _put_together(job: Job) -> dict[str, Any]:
     return job.finish(talk, "parallel", cases[0].phrasing, calls)
 
 
-def _partner(job: Job) -> Tool:
-    """Another tool: of the same endpoint, or one that is used every day."""
+def partner(job: Job, own: float = 0.35) -> Tool:
+    """Another tool: of the same endpoint (in so many cases), or one that is used every day."""
     rng = job.rng
-    if rng.random() < 0.35:
+    if rng.random() < own:
         return job.tool_of(job.endpoint.uri, rng.choice(job.endpoint.methods))
     uri = rng.choice([u for u in EVERYDAY if u not in job.shop.holdout])
     methods = job.shop.maker.catalogue.endpoint(uri).methods
     return job.tool_of(uri, rng.choice(methods if rng.random() < 0.6 else methods[:1]))
 
 
-def _clash(a: Case, b: Case) -> bool:
+def clash(a: Case, b: Case) -> bool:
     """True if two calls touch the same records, or one asks for the same thing as the other."""
     if a.tool.endpoint is not b.tool.endpoint:
         return False
