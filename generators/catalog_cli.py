@@ -211,13 +211,13 @@ def lint(uris: tuple[str, ...], templates: Path | None, limit: int) -> None:
 
 
 def _lint_plans(catalogue: Catalogue, limit: int) -> int:
-    """Check the scenario plans; the number of findings."""
+    """Check the plans of chains and of parallel requests; the number of findings."""
     from gennx.generators.lexicon import lexicon_of
     from gennx.generators.plan_lint import lint_plan
-    from gennx.generators.scenarios import plans
+    from gennx.generators.scenarios import PARALLEL, plans
 
     total = 0
-    for plan in plans():
+    for plan in (*plans(), *plans(PARALLEL)):
         found = lint_plan(plan, {uri: lexicon_of(catalogue.endpoint(uri)) for uri in plan.endpoints})
         total += len(found)
         for line in found[:limit]:

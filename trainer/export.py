@@ -133,10 +133,11 @@ For each function call, return a json object with function name and arguments wi
 
 
 def to_ollama(run: Run, out: Path, kind: str, converter: Path | None) -> Path:
-    """GGUF and Modelfile. Raises TrainerError for a model whose template Ollama cannot be given (Gemma)."""
-    if run.renderer().end_token != "<|im_end|>":
+    """GGUF and Modelfile. Raises TrainerError for a model whose template Ollama cannot be given (Gemma, SmolLM2)."""
+    renderer = run.renderer()
+    if renderer.end_token != "<|im_end|>" or "</tools>" not in str(renderer.tokenizer.chat_template):
         raise TrainerError(
-            "an Ollama template is kept for ChatML models only", "use --to gguf with llama.cpp's --jinja"
+            "an Ollama template is kept for Qwen's way of showing tools only", "use --to gguf with llama.cpp's --jinja"
         )
     gguf_file = to_gguf(run, out, kind, converter)
     text = (

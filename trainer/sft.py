@@ -186,9 +186,12 @@ def build_model(path: Path, settings: Settings, device: str) -> Any:
             # bitsandbytes would repack 4-bit weights at the first evaluation on the CPU, and round differently after
             module.support_avx512bf16_for_cpu = False
     model.config.use_cache = False
-    if not settings.lora.enabled:
-        return model
-    return add_adapter(model, settings)
+    if settings.lora.enabled:
+        return add_adapter(model, settings)
+    half = getattr(torch, pick_dtype(settings.model.dtype, device))
+    if half != torch.float32:  # autocast leaves norms and sums in float32 unless what comes in is 16-bit
+        model.get_input_embeddings().register_forward_hook(lambda module, given, out: out.to(half))
+    return model
 
 
 def optimizer_name(settings: Settings, device: str) -> str:

@@ -18,7 +18,11 @@ from gennx.generators.single import Case
 from gennx.generators.surround import surround
 
 CLAUSE = re.compile(r"(, |\. |\n|; | / )")
-NUMBER = re.compile(r"(?<![\w.,:/\\-])[1-9]\d{1,3}(?=번|호| ?~|~|-\d|,| and| to|$| )(?![.\d])")
+UNITS = r"kN|N\b|mm|cm|m\b|m2|m3|MPa|GPa|t\b|tonf|ton\b|kgf?\b|deg|도\b|°|%|sec|층|월|일|년|시|분|개|명|x ?\d|spacing|stor(?:e)?y|floors?|days?|percent"
+NUMBER = re.compile(
+    r"(?<![\w.,:/\\-])(?<!x )(?<!fck )(?<!day )([1-9]\d{1,3})(?:([-~])([1-9]\d{1,3}))?(?=번|호|부터|까지|[,;:?)]|\.(?!\d)|\s|~|$)"
+    rf"(?!\s?(?:{UNITS}))"
+)
 """Whole numbers that look like those of nodes, elements and records."""
 SHORTEST = 12
 """Characters that a request without its missing value still has."""
@@ -56,7 +60,7 @@ def _asked(job: Job, row: dict[str, str]) -> dict[str, Any]:
 
 
 def _shifted(text: str, by: int) -> str:
-    return NUMBER.sub(lambda m: str(int(m[0]) + by), text)
+    return NUMBER.sub(lambda m: str(int(m[1]) + by) + (f"{m[2]}{int(m[3]) + by}" if m[3] else ""), text)
 
 
 def _answered(job: Job) -> dict[str, Any]:
