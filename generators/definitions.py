@@ -15,7 +15,7 @@ from typing import Any
 from gennx.generators.conditions import Schema, holds
 from gennx.generators.leaves import inner_schema
 from gennx.generators.tokens import definition_tokens
-from gennx.schemas.catalogue import Catalogue, Tool
+from gennx.schemas.catalogue import Catalogue, Endpoint, Tool
 from gennx.schemas.projection import MAX_TOKENS, definition, droppable, shorten
 
 RIGHT_TOKENS = 640
@@ -29,6 +29,7 @@ class Definitions:
     def __init__(self, catalogue: Catalogue, style: str = "path", barred: frozenset[str] = frozenset()) -> None:
         self.style = style
         self.pool = [t for t in catalogue.tools.values() if t.endpoint.uri not in barred]
+        self._endpoints = [e for e in catalogue if e.uri not in barred]
         self._kept: dict[tuple[str, frozenset[str]], tuple[str, int]] = {}
         self._dropped: dict[tuple[str, frozenset[str], int], frozenset[str]] = {}
         self._lookalikes: dict[str, tuple[list[Tool], list[Tool]]] = {}
@@ -92,12 +93,8 @@ class Definitions:
         if tool.name not in self._lookalikes:
             own = tool.endpoint
             same = [t for t in self.pool if t.endpoint is own and t.method != tool.method]
-            near = [
-                t
-                for t in self.pool
-                if t.endpoint is not own
-                and (t.endpoint.category == own.category or _alike(t.endpoint.uri, own.uri) or _shares_word(t, tool))
-            ]
+            alike = {e.uri for e in self._endpoints if e is not own and _alike(e, own)}
+            near = [t for t in self.pool if t.endpoint.uri in alike]
             like = [t for t in near if t.method == tool.method]
             self._lookalikes[tool.name] = (same, like + near)
         return self._lookalikes[tool.name]
@@ -183,17 +180,18 @@ def field_tokens(tool: Tool, path: str) -> int:
     return max(4, len(text.encode()) // 4)
 
 
-def _alike(a: str, b: str) -> bool:
-    return a.split("/")[1][:3].lower() == b.split("/")[1][:3].lower()
+def _alike(a: Endpoint, b: Endpoint) -> bool:
+    """True for endpoints of one category, with addresses that begin alike or names that share a word."""
+    return (
+        a.category == b.category
+        or a.uri.split("/")[1][:3].lower() == b.uri.split("/")[1][:3].lower()
+        or not _words(a.en).isdisjoint(_words(b.en))
+    )
 
 
 @lru_cache(maxsize=4096)
 def _words(text: str) -> frozenset[str]:
     return frozenset(w for w in text.lower().split() if len(w) > 3)
-
-
-def _shares_word(a: Tool, b: Tool) -> bool:
-    return bool(_words(a.endpoint.en) & _words(b.endpoint.en))
 
 
 def used_paths(value: Any, path: str = "") -> list[str]:
