@@ -26,6 +26,12 @@ def dataset_card(manifest: dict[str, Any]) -> str:
     size = (
         "1K<n<10K" if manifest["dialogues"] < 10_000 else "10K<n<100K" if manifest["dialogues"] < 100_000 else "n>100K"
     )
+    words = manifest.get("paraphrase")
+    reworded = (
+        f" The requests of {words['rewritten']:,} training dialogues were reworded by {words['model']}."
+        if words
+        else ""
+    )
     return f"""---
 language:
   - ko
@@ -49,7 +55,7 @@ configs:
 
 {manifest["dialogues"]:,} dialogues over {manifest["endpoints"]} endpoints and {manifest["tools"]} tools, made by `gennx-gen` (seed {settings["seed"]}). Arguments were
 sampled first and then said, so every value of a call stands in the user's words or follows from them; each call was checked against the endpoint's JSON Schema and run on an
-emulated model, whose answer is the tool message.
+emulated model, whose answer is the tool message.{reworded}
 
 | file | dialogues | what for |
 | --- | ---: | --- |

@@ -15,7 +15,7 @@ import click
 from gennx.generators.bank import TemplateProblem, check_folder
 from gennx.generators.lexicon import WordsProblem
 from gennx.generators.settings import KINDS, BadSettings, Settings
-from gennx.generators.writing import OutputProblem, check_output, run
+from gennx.generators.writing import OutputProblem, Rewrite, check_output, run
 from gennx.schemas import CatalogueError, load_catalogue
 from gennx.schemas.catalogue import METHODS
 
@@ -202,6 +202,24 @@ def progress_printer(quiet: bool) -> Callable[[int, int, int], None]:
 @click.option(
     "--focus", type=click.Path(path_type=Path), help="Folder of an evaluation: more data where the model failed."
 )
+@click.option(
+    "--paraphrase", metavar="URL", help="Reword requests by a model behind this OpenAI-compatible endpoint, checked."
+)
+@click.option("--paraphrase-model", metavar="NAME", help="The model's name there; its key is in GENNX_PARAPHRASE_KEY.")
+@click.option(
+    "--paraphrase-share",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.5,
+    show_default=True,
+    help="Share of the single training requests to reword.",
+)
+@click.option(
+    "--paraphrase-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="Most requests a second.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be made, and stop.")
 @click.pass_context
 def main(ctx: click.Context, /, **asked: Any) -> None:
@@ -262,12 +280,26 @@ def read_mix(path: Path) -> dict[str, float]:
     return {str(k): float(v) for k, v in data.items()}
 
 
+def paraphraser(settings: Settings, asked: dict[str, Any]) -> Rewrite | None:
+    """The step that rewords requests, None where it is not asked for. Raises BadSettings."""
+    if asked["paraphrase"] is None:
+        if asked["paraphrase_model"] is not None:
+            raise BadSettings("--paraphrase-model: also give --paraphrase, the endpoint's address")
+        return None
+    from gennx.generators.paraphrasing import Paraphraser
+
+    return Paraphraser.from_options(
+        settings, asked["paraphrase"], asked["paraphrase_model"], asked["paraphrase_share"], asked["paraphrase_rate"]
+    )
+
+
 def generate(settings: Settings, asked: dict[str, Any]) -> None:
     """Run the generation and print what came of it."""
     catalogue = load_catalogue()
     endpoints = settings.chosen(catalogue)
     out = asked["out"] or default_out(settings)
     total = sum(settings.count(e) for e in endpoints)
+    rewrite = paraphraser(settings, asked)
     if asked["dry_run"]:
         tools = sum(len([m for m in e.methods if not settings.methods or m in settings.methods]) for e in endpoints)
         click.echo(f"would make {total:,} dialogues over {len(endpoints)} endpoints and {tools} tools in {out}")
@@ -278,7 +310,13 @@ def generate(settings: Settings, asked: dict[str, Any]) -> None:
     started = time.perf_counter()
     try:
         written = run(
-            settings, [e.uri for e in endpoints], out, asked["workers"], asked["overwrite"], progress_printer(False)
+            settings,
+            [e.uri for e in endpoints],
+            out,
+            asked["workers"],
+            asked["overwrite"],
+            progress_printer(False),
+            rewrite,
         )
     except KeyboardInterrupt:
         click.echo(
@@ -291,6 +329,15 @@ def generate(settings: Settings, asked: dict[str, Any]) -> None:
     click.echo(
         f"{manifest['dialogues']:,} dialogues over {manifest['endpoints']} endpoints in {out} ({splits}); {seconds:.1f} s"
     )
+    if "paraphrase" in manifest:
+        words = manifest["paraphrase"]
+        why = ", ".join(f"{reason} {count:,}" for reason, count in words["originals kept"].items())
+        cost = words["tokens"]
+        click.echo(
+            f"{words['rewritten']:,} of {words['asked']:,} requests reworded by {words['model']}"
+            + (f" (originals kept: {why})" if why else "")
+            + f"; {cost['prompt']:,} + {cost['completion']:,} tokens"
+        )
     short = sum(manifest["missing"].values())
     if short:
         click.echo(

@@ -18,12 +18,11 @@ from gennx.generators.bank import Bank
 from gennx.generators.definitions import Definitions
 from gennx.generators.dialogues import Dropped
 from gennx.generators.kinds import MAKERS, Job, fits, single_call
-from gennx.generators.settings import Settings
+from gennx.generators.settings import METHOD_WEIGHTS, Settings
 from gennx.generators.single import Maker, Seen, Want
 from gennx.schemas import load_catalogue
 from gennx.schemas.catalogue import METHODS, Endpoint
 
-METHOD_WEIGHTS = {"POST": 5.5, "PUT": 2.0, "GET": 1.5, "DELETE": 1.0}
 TEST_SHARE = 0.1
 PHRASING_SHARE = 0.06
 

@@ -20,14 +20,14 @@ from gennx.emulator import Model
 from gennx.generators.dialogues import dumps
 from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import Ungrounded, check
-from gennx.generators.lexicon import Lexicon, lexicon_of
+from gennx.generators.lexicon import TEMPLATES, Lexicon, lexicon_of
 from gennx.generators.model_units import BY_NAME, KN_M
 from gennx.generators.scenarios import field_of
 from gennx.generators.single import calls_key, has_values
 from gennx.generators.tokens import definition_tokens, frame_tokens, message_tokens
 from gennx.generators.writing import SPLITS
 from gennx.schemas import Validation, load_catalogue
-from gennx.schemas.catalogue import Catalogue, Tool
+from gennx.schemas.catalogue import Catalogue, Endpoint, Tool
 
 CHECKS = ("format", "schema", "grounding", "execution", "split leaks", "duplicates", "length")
 
@@ -68,6 +68,8 @@ class Verifier:
     _names: dict[str, Tool] = field(default_factory=dict)
     _users: dict[str, str] = field(default_factory=dict)
     _calls: dict[str, tuple[str, str]] = field(default_factory=dict)
+    roots: tuple[Path, ...] = (TEMPLATES,)
+    """Template folders whose words count."""
 
     def row(self, row: dict[str, Any], split: str, place: str) -> None:
         """Check one dialogue."""
@@ -88,6 +90,20 @@ class Verifier:
         tokens = frame_tokens() + sum(message_tokens(m) for m in row["messages"])
         tokens += sum(definition_tokens(t) for t in orjson.loads(row["tools"]))
         self.report.note("length", place, f"{tokens} tokens, {self.limit} allowed" if tokens > self.limit else None)
+
+    def calls(self, row: dict[str, Any]) -> list[tuple[Tool, dict[str, Any]]]:
+        """The calls of a dialogue. Raises KeyError, TypeError or ValueError where the row is not of the format."""
+        return [call for turn in self._turns(row) for call in turn.calls]
+
+    def unsaid(self, row: dict[str, Any]) -> str | None:
+        """The first value of a dialogue's calls that nothing says, None where all are said. Raises as `calls` does."""
+        return next((gap for turn in self._turns(row) if (gap := self._ungrounded(turn, row["meta"]))), None)
+
+    def lexicon(self, endpoint: Endpoint) -> Lexicon:
+        """The words of an endpoint, read once."""
+        if endpoint.uri not in self._lexicons:
+            self._lexicons[endpoint.uri] = lexicon_of(endpoint, self.roots)
+        return self._lexicons[endpoint.uri]
 
     # ---- reading
 
@@ -135,9 +151,7 @@ class Verifier:
         hay = Haystack(turn.said, size)
         derived = set(meta.get("derived", ()))
         for tool, arguments in turn.calls:
-            if tool.endpoint.uri not in self._lexicons:
-                self._lexicons[tool.endpoint.uri] = lexicon_of(tool.endpoint)
-            for gap in check(turn.said, tool, arguments, self._lexicons[tool.endpoint.uri], hay):
+            for gap in check(turn.said, tool, arguments, self.lexicon(tool.endpoint), hay):
                 if field_of(tool, gap) in derived:
                     self.report.derived += 1
                 elif not _numbered_by_model(gap, tool, turn):

@@ -26,6 +26,8 @@ from gennx.generators.settings import Settings
 SPLITS = ("train", "eval", "test", "test_phrasing", "test_endpoints")
 MANIFEST = "manifest.json"
 Progress = Callable[[int, int, int], None]
+Rewrite = Callable[[list[tuple[str, dict[str, Any]]]], dict[str, Any]]
+"""A step over the finished (split, dialogue) pairs, in place; what it returns stands in the manifest."""
 
 
 class OutputProblem(Exception):
@@ -126,7 +128,15 @@ def _load_part(path: Path) -> Made | None:
 # ---------------------------------------------------------------- the run
 
 
-def run(settings: Settings, uris: list[str], out: Path, workers: int, overwrite: bool, progress: Progress) -> Written:
+def run(
+    settings: Settings,
+    uris: list[str],
+    out: Path,
+    workers: int,
+    overwrite: bool,
+    progress: Progress,
+    rewrite: Rewrite | None = None,
+) -> Written:
     """Make and write a data set. Raises OutputProblem; an interrupted run keeps its parts."""
     check_output(out, overwrite)
     parts = _open_parts(out, settings)
@@ -139,7 +149,7 @@ def run(settings: Settings, uris: list[str], out: Path, workers: int, overwrite:
             _save_part(parts, made)
             rows += len(made.rows)
             progress(len(uris) - len(open_) + finished, len(uris), rows)
-        written = _assemble(settings, uris, out, parts, time.perf_counter() - started)
+        written = _assemble(settings, uris, out, parts, time.perf_counter() - started, rewrite)
     except OSError as error:
         raise OutputProblem(
             f"--out {out}: cannot write ({error.strerror}); the finished parts are kept in {parts}"
@@ -148,7 +158,9 @@ def run(settings: Settings, uris: list[str], out: Path, workers: int, overwrite:
     return written
 
 
-def _assemble(settings: Settings, uris: list[str], out: Path, parts: Path, seconds: float) -> Written:
+def _assemble(
+    settings: Settings, uris: list[str], out: Path, parts: Path, seconds: float, rewrite: Rewrite | None
+) -> Written:
     """Put the parts together in an order that depends on the seed alone."""
     from gennx.generators.manifest import manifest_of
 
@@ -165,6 +177,7 @@ def _assemble(settings: Settings, uris: list[str], out: Path, parts: Path, secon
             missing[uri] = made.missing
     rows = _one_split_a_call(_distinct(rows, dropped))
     random.Random(f"order/{settings.seed}").shuffle(rows)
+    rewritten = {"paraphrase": rewrite(rows)} if rewrite else {}
     stage = parts / "whole"
     if stage.exists():
         shutil.rmtree(stage)
@@ -177,7 +190,7 @@ def _assemble(settings: Settings, uris: list[str], out: Path, parts: Path, secon
         data = b"".join(orjson.dumps(row) + b"\n" for row in own)
         (stage / f"{split}.jsonl").write_bytes(data)
         files[f"{split}.jsonl"] = {"rows": len(own), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    manifest = manifest_of(settings, rows, files, dropped, missing)
+    manifest = {**manifest_of(settings, rows, files, dropped, missing), **rewritten}
     (stage / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
     from gennx.generators.card import dataset_card
     from gennx.reports.coverage import coverage_page

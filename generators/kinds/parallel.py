@@ -11,6 +11,7 @@ from gennx.generators.grounding import check
 from gennx.generators.kinds.chain import planned
 from gennx.generators.kinds.job import Job, bare, joined, stock
 from gennx.generators.marks import unmark
+from gennx.generators.settings import METHOD_WEIGHTS
 from gennx.generators.single import Case
 from gennx.generators.surround import surround
 from gennx.schemas.catalogue import Tool
@@ -70,7 +71,8 @@ def partner(job: Job, own: float = 0.35) -> Tool:
     """Another tool: of the same endpoint (in so many cases), or one that is used every day."""
     rng = job.rng
     if rng.random() < own:
-        return job.tool_of(job.endpoint.uri, rng.choice(job.endpoint.methods))
+        methods = job.endpoint.methods
+        return job.tool_of(job.endpoint.uri, rng.choices(methods, [METHOD_WEIGHTS[m] for m in methods])[0])
     uri = rng.choice([u for u in EVERYDAY if u not in job.shop.holdout])
     methods = job.shop.maker.catalogue.endpoint(uri).methods
     return job.tool_of(uri, rng.choice(methods if rng.random() < 0.6 else methods[:1]))
