@@ -6,13 +6,23 @@ to learn, or if a rendered call does not parse back to the object that was meant
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import sys
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from gennx.trainer.data import Dialogue
 from gennx.trainer.errors import TrainerError
 from gennx.trainer.rendering import Rendered, Renderer, RenderProblem, expected_calls, parse_turn
+
+
+MANY = 2000
+"""Dialogues from which on several processes share the work."""
+MOST_WORKERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +86,56 @@ def check_rendered(row: Rendered, dialogue: Dialogue, renderer: Renderer) -> int
     return calls
 
 
+def prepare_one(dialogue: Dialogue, renderer: Renderer, max_length: int) -> tuple[Rendered, int] | LeftOut:
+    """A dialogue as tokens with the number of its calls, checked; or why it is left out. Raises TrainerError."""
+    try:
+        row = renderer.render(dialogue)
+    except RenderProblem as problem:
+        return LeftOut(dialogue.where, dialogue.endpoint, str(problem), 0)
+    if len(row.ids) > max_length:
+        return LeftOut(dialogue.where, dialogue.endpoint, f"longer than {max_length} tokens", len(row.ids))
+    return row, check_rendered(row, dialogue, renderer)
+
+
 def prepare(dialogues: list[Dialogue], renderer: Renderer, max_length: int) -> Rows:
     """Render and check every dialogue; those over `max_length` tokens are left out, with their reason."""
     rows = Rows()
-    for dialogue in dialogues:
-        try:
-            row = renderer.render(dialogue)
-        except RenderProblem as problem:
-            rows.left_out.append(LeftOut(dialogue.where, dialogue.endpoint, str(problem), 0))
+    for dialogue, made in zip(dialogues, _prepared(dialogues, renderer, max_length), strict=True):
+        if isinstance(made, LeftOut):
+            rows.left_out.append(made)
             continue
-        if len(row.ids) > max_length:
-            reason = f"longer than {max_length} tokens"
-            rows.left_out.append(LeftOut(dialogue.where, dialogue.endpoint, reason, len(row.ids)))
-            continue
-        rows.calls += check_rendered(row, dialogue, renderer)
+        row, calls = made
+        rows.calls += calls
         rows.rendered.append(row)
         rows.dialogues.append(dialogue)
     return rows
+
+
+def _prepared(
+    dialogues: Sequence[Dialogue], renderer: Renderer, max_length: int
+) -> Iterator[tuple[Rendered, int] | LeftOut]:
+    """In order; by several processes where that saves more than starting them costs."""
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    if len(dialogues) < MANY or workers == 1 or sys.platform == "win32":  # processes start slowly there
+        for dialogue in dialogues:
+            yield prepare_one(dialogue, renderer, max_length)
+        return
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # threads of its own would not survive the fork
+    with ProcessPoolExecutor(
+        workers, multiprocessing.get_context("fork"), initializer=_keep, initargs=(renderer, max_length)
+    ) as pool:
+        yield from pool.map(_prepare_kept, dialogues, chunksize=64)
+
+
+_kept: list[Any] = []
+
+
+def _keep(renderer: Renderer, max_length: int) -> None:
+    _kept[:] = [renderer, max_length]
+
+
+def _prepare_kept(dialogue: Dialogue) -> tuple[Rendered, int] | LeftOut:
+    return prepare_one(dialogue, *_kept)
 
 
 def refuse_too_many_left_out(rows: Rows, limit: float, split: str) -> None:
