@@ -86,7 +86,7 @@ class Rules:
 
     def __post_init__(self) -> None:
         self._by_uri: dict[str, EndpointRules] = {}
-        self._validation = Validation()
+        self.validation = Validation()
 
     def of(self, endpoint: Endpoint) -> EndpointRules:
         rules = self._by_uri.get(endpoint.uri)
@@ -102,7 +102,7 @@ class Rules:
     def valid(self, tool: Tool, arguments: Any) -> bool:
         """Strict judgement: the arguments fit the catalogue with all its conditions."""
         try:
-            return self._validation.valid(tool, arguments)
+            return self.validation.valid(tool, arguments)
         except (ValueError, RecursionError):
             return False
 

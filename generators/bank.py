@@ -16,7 +16,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
+import orjson
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
 from gennx.generators.harvest import Harvested
@@ -64,8 +65,11 @@ def renderer(text: str) -> Callable[..., str]:
 
 
 def _filled(parts: list[str], scope: Mapping[str, Any]) -> str:
-    """Words and, at every second place, names of slots."""
-    return "".join(str(scope[part]) if at % 2 else part for at, part in enumerate(parts))
+    """Words and, at every second place, names of slots. Raises UndefinedError for one that nothing supplies."""
+    try:
+        return "".join([str(scope[part]) if at % 2 else part for at, part in enumerate(parts)])
+    except KeyError as name:
+        raise UndefinedError(f"{name} is undefined") from None
 
 
 @dataclass(frozen=True)
@@ -201,8 +205,8 @@ def read_templates(path: Path, lang: str) -> Iterator[Template]:
 
 def _json(text: str, path: Path, number: int) -> Any:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
         raise TemplateProblem(f"{path}:{number}: not JSON ({error.msg})") from None
 
 

@@ -66,7 +66,7 @@ class Definitions:
         dropped = set(barred)
         over = self.of(tool, barred)[1] - limit
         if over > 0:
-            spare = [(p, size) for p, size in self._sizes(tool) if p not in barred]
+            spare = [(p, size) for p, size in self._sizes(tool.endpoint) if p not in barred]
             at = 0
             while over > 0 and at < len(spare):  # by the fields' own sizes, then measured
                 while over > 0 and at < len(spare):
@@ -79,14 +79,12 @@ class Definitions:
         self._dropped[key] = frozenset(dropped)
         return self._dropped[key]
 
-    def _sizes(self, tool: Tool) -> list[tuple[str, int]]:
+    def _sizes(self, endpoint: Endpoint) -> list[tuple[str, int]]:
         """Fields that may be left out, the rarest first, each with about how many tokens it costs."""
-        if tool.name not in self._spare:
-            found = []
-            for _, _, path in sorted(droppable(tool.endpoint.schema)):
-                found.append((path, field_tokens(tool, path)))
-            self._spare[tool.name] = found
-        return self._spare[tool.name]
+        if endpoint.uri not in self._spare:
+            paths = [path for _, _, path in sorted(droppable(endpoint.schema))]
+            self._spare[endpoint.uri] = [(path, field_tokens(endpoint, path)) for path in paths]
+        return self._spare[endpoint.uri]
 
     def close(self, tool: Tool) -> tuple[list[Tool], list[Tool]]:
         """Look-alikes: the same endpoint with other methods, and endpoints of its category or with a like name."""
@@ -170,9 +168,9 @@ def _within(path: str, dropped: set[str]) -> bool:
     return False
 
 
-def field_tokens(tool: Tool, path: str) -> int:
+def field_tokens(endpoint: Endpoint, path: str) -> int:
     """About how many tokens a field of a definition costs."""
-    node = tool.endpoint.schema
+    node = endpoint.schema
     for part in path.split("."):
         node = inner_schema(node)
         node = node["additionalProperties"] if part == "*" else node["properties"][part]

@@ -59,6 +59,7 @@ class Lexicon:
     fixed: set[str] = field(default_factory=set)
     """Fields whose values stay as the author wrote them."""
     _longer: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
+    _squeezed: dict[str, list[tuple[str, Phrase]]] = field(default_factory=dict)
 
     def phrases(self, leaf: Leaf) -> Iterator[Phrase]:
         """Phrases that say the leaf's value, the endpoint's own first."""
@@ -76,11 +77,13 @@ class Lexicon:
         """Phrases for other values of a field that hold this phrase within them."""
         key = (name, phrase.text, phrase.value)
         if key not in self._longer:
+            if name not in self._squeezed:
+                self._squeezed[name] = [(_squeezed(p.text), p) for p in self.members(name)]
             inner = _squeezed(phrase.text)
             self._longer[key] = [
                 p.text
-                for p in self.members(name)
-                if p.value != phrase.value and len(_squeezed(p.text)) > len(inner) and inner in _squeezed(p.text)
+                for text, p in self._squeezed[name]
+                if inner in text and len(text) > len(inner) and p.value != phrase.value
             ]
         return self._longer[key]
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from typing import Any
 
 from jinja2 import TemplateError
 
 from gennx.emulator import Model
+from gennx.generators.evidence import Haystack
 from gennx.generators.lexicon import LANGUAGES, Lexicon
 from gennx.generators.marks import unmark
-from gennx.generators.scenarios import Plan, Unfit, calls, draw, evaluate, say, teller_for, unsaid
+from gennx.generators.scenarios import Made, Plan, Unfit, calls, draw, evaluate, gaps, say, teller_for, unsaid
 from gennx.schemas import Validation
 
 
@@ -56,7 +58,7 @@ def lint_plan(plan: Plan, lexicons: Mapping[str, Lexicon], draws: int = 6) -> li
                 continue
             out += [
                 f"requests.{lang}[{number}]: not said: {gap}   <- {words[:160]!r}"
-                for gap in unsaid(plan, words, scope, made, (), lexicons)
+                for gap in _unsaid(plan, words, scope, made, (), lexicons)
             ]
         so_far, done = "", []
         for number, turn in enumerate(plan.turns):
@@ -69,8 +71,20 @@ def lint_plan(plan: Plan, lexicons: Mapping[str, Lexicon], draws: int = 6) -> li
                 own = calls(plan, scope, turn.steps) if turn.steps else []
                 out += [
                     f"turns[{number}].{lang}: not said: {gap}   <- {words[:120]!r}"
-                    for gap in (unsaid(plan, everything, scope, own, turn.steps, lexicons) if turn.steps else ())
+                    for gap in (_unsaid(plan, everything, scope, own, turn.steps, lexicons) if turn.steps else ())
                 ]
             so_far += "\n" + words
             done += list(turn.steps)
     return sorted(set(out))
+
+
+def _unsaid(
+    plan: Plan,
+    text: str,
+    scope: Mapping[str, Any],
+    made: Made,
+    idents: tuple[str, ...],
+    lexicons: Mapping[str, Lexicon],
+) -> list[str]:
+    hay = Haystack(text)
+    return unsaid(plan, hay, scope, made, idents, gaps(hay, made, lexicons))

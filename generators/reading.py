@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
-from gennx.generators.units import UNIT_PATTERN
+from gennx.generators.units import BASE, UNIT_PATTERN
 
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|(?<![\w.])\.\d+)"
 _EXPONENT = r"(?:\s?[x×X*]\s?10\s?(?:(?:\^|\*\*)\s?\(?[-−+]?\d{1,2}\)?|[-−]\d{1,2}(?!\d)|[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)|[eE][-−+]?\d{1,2}(?![\dA-Za-z]))"
 NUMBER = re.compile(
-    rf"(?P<sign>(?<![\w)\].])[-−–+](?=\d|\.\d))?(?P<digits>{_DIGITS})(?P<exp>{_EXPONENT})?"
+    rf"(?=[-−–+.\d])(?P<sign>(?<![\w)\].])[-−–+](?=\d|\.\d))?(?P<digits>{_DIGITS})(?P<exp>{_EXPONENT})?"
     rf"(?P<fraction>\s?/\s?\d+(?:\.\d+)?(?![\d.]|\s?/)(?!\s?(?:kN|m|℃)\b))?"
     rf"(?P<space> ?)(?P<unit>%|％|퍼센트|percent|프로|{UNIT_PATTERN})?"
 )
@@ -77,7 +77,7 @@ _EN_TENS = {
     w: 10 * i for i, w in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
 }
 _EN_WORD = re.compile(
-    rf"(?<![A-Za-z])(?=(?:a\s|{'|'.join([*_EN_TENS, *_EN_ONES])}))(?:(?P<hundreds>one|two|three|four|five|six|seven|eight|nine|a)\s(?P<hundred>hundred)(?:\s(?:and\s)?)?)?"
+    rf"(?=[aefnostz])(?<![A-Za-z])(?=(?:a\s|{'|'.join([*_EN_TENS, *_EN_ONES])}))(?:(?P<hundreds>one|two|three|four|five|six|seven|eight|nine|a)\s(?P<hundred>hundred)(?:\s(?:and\s)?)?)?"
     rf"(?P<tens>{'|'.join(_EN_TENS)})?[\s-]?(?P<ones>{'|'.join(_EN_ONES)})?(?![A-Za-z])",
     re.I,
 )
@@ -85,7 +85,12 @@ _PARTS = {
     "절반": "0.5", "반으로": "0.5", "중앙": "0.5", "한가운데": "0.5", "가운데": "0.5", "half": "0.5", "midspan": "0.5", "mid-span": "0.5",
     "middle": "0.5", "centre": "0.5", "center": "0.5", "quarter": "0.25", "third": "0.3333333333", "double": "2", "twice": "2", "두배": "2", "halve": "0.5",
 }  # fmt: skip
-_PART = re.compile("|".join(rf"(?<![A-Za-z가-힣]){w}" for w in sorted(_PARTS, key=len, reverse=True)), re.I)
+_PART = re.compile(
+    rf"(?=[{''.join(sorted({w[0] for w in _PARTS}))}])(?<![A-Za-z가-힣])(?:{'|'.join(sorted(_PARTS, key=len, reverse=True))})",
+    re.I,
+)
+_UNIT_AFTER_KO = re.compile(rf" ?({UNIT_PATTERN})")
+_UNIT_AFTER_EN = re.compile(rf"\s?({UNIT_PATTERN}|percent)")
 
 
 @dataclass(slots=True)
@@ -156,8 +161,8 @@ def _listed_close(match: re.Match[str], text: str) -> bool:
     return len(groups) > 2 or re.match(r",\s?\d{1,3}(?![\d,])", text[match.end("digits") :]) is not None
 
 
-def _digit_numbers(text: str) -> Iterator[Number]:
-    for match in NUMBER.finditer(text):
+def _digit_numbers(text: str, written: Sequence[re.Match[str]]) -> Iterator[Number]:
+    for match in written:
         fraction = match["fraction"]
         value = _written_value(match)
         if value is None and not fraction:
@@ -205,7 +210,7 @@ def _word_numbers(text: str) -> Iterator[Number]:
             else:
                 total += (digit or 1) * _SINO_BIG[c]
                 digit = 0
-        found = re.match(rf" ?({UNIT_PATTERN})", text[match.end() :])
+        found = _UNIT_AFTER_KO.match(text[match.end() :])
         tail = match.end() + (found.end() if found else 0)
         yield Number(
             match.start(), match.end(), tail, Decimal(total + digit), found[1] if found else None, match.group(), True
@@ -221,7 +226,7 @@ def _word_numbers(text: str) -> Iterator[Number]:
         value += _EN_TENS.get((match["tens"] or "").lower(), 0) + _EN_ONES.get((match["ones"] or "").lower(), 0)
         start = match.start() + len(match.group()) - len(match.group().lstrip(" -"))
         end = match.start() + len(match.group().rstrip(" -"))
-        found = re.match(rf"\s?({UNIT_PATTERN}|percent)", text[end:])
+        found = _UNIT_AFTER_EN.match(text[end:])
         yield Number(
             start,
             end,
@@ -309,21 +314,23 @@ def _runs(text: str, numbers: Sequence[Number]) -> list[Run]:
 
 def read(text: str) -> Reading:
     """All numbers and runs of a text, in order."""
-    numbers = list(_digit_numbers(text))
+    written = list(NUMBER.finditer(text))
+    numbers = list(_digit_numbers(text, written))
     covered = [(n.start, n.end) for n in numbers]
     for n in _word_numbers(text):
         if not any(a < n.end and n.start < b for a, b in covered):
             numbers.append(n)
     numbers.sort(key=lambda n: (n.start, -n.end))
-    return Reading(text, numbers, _runs(text, numbers), _units(text))
+    return Reading(text, numbers, _runs(text, numbers), _units(text, written))
 
 
-_LONE_UNIT = re.compile(rf"(?<![A-Za-z0-9가-힣])(?:{UNIT_PATTERN})(?![A-Za-z])")
+_UNIT_STARTS = re.escape("".join(sorted({name[0] for name in BASE} | set("1/"))))
+_LONE_UNIT = re.compile(rf"(?=[{_UNIT_STARTS}])(?<![A-Za-z0-9가-힣])(?:{UNIT_PATTERN})(?![A-Za-z])")
 _SPELLED = re.compile(r"단위|unit", re.I)
 
 
-def _units(text: str) -> list[str]:
-    found = {m["unit"] for m in NUMBER.finditer(text) if m["unit"]}
+def _units(text: str, written: Sequence[re.Match[str]]) -> list[str]:
+    found = {m["unit"] for m in written if m["unit"]}
     found |= {m.group() for m in _LONE_UNIT.finditer(text)}
     return sorted(found)
 

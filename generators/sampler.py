@@ -57,7 +57,11 @@ class _State:
     required: set[str] = field(default_factory=set)
     barred: set[str] = field(default_factory=set)
     extra: dict[str, list[Schema]] = field(default_factory=dict)
-    pending: list[Schema] = field(default_factory=list)
+    pending: list[tuple[Schema, set[str]]] = field(default_factory=list)
+    """Conditions not yet settled, each with the fields that it reads."""
+
+    def wait(self, entry: Schema) -> None:
+        self.pending.append((entry, keys_read(entry["if"])))
 
 
 class _Walk:
@@ -160,7 +164,7 @@ class _Walk:
             elif isinstance(inner, dict) and ANNOTATION not in inner:
                 state.extra.setdefault(key, []).append(inner)
         for name, others in part.get("dependentRequired", {}).items():
-            state.pending.append({"if": {"required": [name]}, "then": {"required": others}})
+            state.wait({"if": {"required": [name]}, "then": {"required": others}})
         for key in ("oneOf", "anyOf"):
             options = part.get(key)
             if options and all("required" in o or "properties" in o for o in options):
@@ -173,11 +177,11 @@ class _Walk:
                 state.barred |= set(names) - {keep} - state.required
         for entry in part.get("allOf", ()):
             if "if" in entry:
-                state.pending.append(entry)
+                state.wait(entry)
             else:
                 self._apply(entry, state)
         if "if" in part:
-            state.pending.append(part)
+            state.wait(part)
 
     def _alternative(self, options: list[Schema], state: _State, exclusive: bool) -> None:
         names = [set(keys_changed(o)) for o in options]
@@ -193,9 +197,10 @@ class _Walk:
         moved = True
         while moved:
             moved = False
-            for entry in list(state.pending):
-                if keys_read(entry["if"]) <= decided:
-                    state.pending.remove(entry)
+            for rule in list(state.pending):
+                entry, read = rule
+                if read <= decided:
+                    state.pending.remove(rule)
                     branch = entry.get("then" if holds(entry["if"], chosen) else "else")
                     if branch:
                         self._apply(branch, state)
@@ -203,9 +208,9 @@ class _Walk:
 
     def _inward(self, key: str, state: _State, chosen: dict[str, Any], decided: set[str]) -> Iterator[Schema]:
         """Conditions that read and change fields inside `key`, handed down for the object below to settle."""
-        for entry in state.pending:
+        for entry, read in state.pending:
             condition = entry["if"]
-            if keys_read(condition) - decided != {key} or key not in condition.get("properties", {}):
+            if key not in read or read - decided != {key} or key not in condition.get("properties", {}):
                 continue
             outer = {
                 "properties": {k: v for k, v in condition["properties"].items() if k != key},
@@ -230,11 +235,10 @@ def _ends(path: str, names: set[str]) -> bool:
     return path.rsplit(".", 1)[-1] in names
 
 
-def _order(properties: Schema, rules: Sequence[Schema]) -> list[str]:
+def _order(properties: Schema, rules: Sequence[tuple[Schema, set[str]]]) -> list[str]:
     """Fields in file order, but each after the fields that a condition on it reads."""
     before: dict[str, set[str]] = {}
-    for entry in rules:
-        read = keys_read(entry["if"])
+    for entry, read in rules:
         for branch in ("then", "else"):
             for key in keys_changed(entry.get(branch, {})) - read:
                 before.setdefault(key, set()).update(read)

@@ -51,6 +51,9 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 PLAN_KEYS = {"kind", "about", "area", "start", "params", "let", "steps", "given", "requests", "turns"}
 
 
+Made = list[tuple[Tool, dict[str, Any]]]
+
+
 class Unfit(Exception):
     """Parameters that do not go together; others are drawn."""
 
@@ -308,14 +311,14 @@ def slots(text: str) -> set[str]:
     return set(meta.find_undeclared_variables(ENVIRONMENT.parse(text)))
 
 
-def derived(text: str, made: list[tuple[Tool, dict[str, Any]]], lexicons: Mapping[str, Lexicon]) -> set[str]:
+def gaps(hay: Haystack, made: Made, lexicons: Mapping[str, Lexicon]) -> list[list[Ungrounded]]:
+    """What a text does not say of each call."""
+    return [check(hay.text, tool, arguments, lexicons[tool.endpoint.uri], hay) for tool, arguments in made]
+
+
+def derived(made: Made, found: list[list[Ungrounded]]) -> set[str]:
     """Fields (`db/NODE.X`) whose values the plan works out from what was said, or gives a reason for; record numbers are `db/NODE.key`."""
-    hay = Haystack(text)
-    out = set()
-    for tool, arguments in made:
-        for gap in check(text, tool, arguments, lexicons[tool.endpoint.uri], hay):
-            out.add(field_of(tool, gap))
-    return out
+    return {field_of(tool, gap) for (tool, _), own in zip(made, found, strict=True) for gap in own}
 
 
 def field_of(tool: Tool, gap: Ungrounded) -> str:
@@ -329,24 +332,23 @@ def field_of(tool: Tool, gap: Ungrounded) -> str:
 
 def unsaid(
     plan: Plan,
-    text: str,
+    hay: Haystack,
     scope: Mapping[str, Any],
-    made: list[tuple[Tool, dict[str, Any]]],
+    made: Made,
     idents: tuple[str, ...],
-    lexicons: Mapping[str, Lexicon],
+    found: list[list[Ungrounded]],
 ) -> list[str]:
     """What the words leave out: parameters that a call uses and the text does not show, constants that nothing explains."""
-    hay = Haystack(text)
     out = []
     used = {n for s in plan.steps if not idents or s.ident in idents for n in s.needs}
     for name in sorted(_roots(plan, used)):
         if not _shown(plan.params[name], scope[name], hay):
             out.append(f"parameter {name} = {scope[name]!r}")
     chosen = [plan.step(i) for i in idents] if idents else list(plan.steps)
-    for step, (tool, arguments) in zip(chosen, made, strict=True):
+    for step, (tool, arguments), own in zip(chosen, made, found, strict=True):
         fixed = _fixed_places(step.arguments, arguments)
-        for gap in check(text, tool, arguments, lexicons[tool.endpoint.uri], hay):
-            if isinstance(gap, Ungrounded) and gap.place in fixed and not _given(plan, gap, tool):
+        for gap in own:
+            if gap.place in fixed and not _given(plan, gap, tool):
                 out.append(f"{tool.name} {gap}")
     return out
 

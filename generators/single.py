@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gennx.emulator.rules import default_rules
 from gennx.generators.bank import Bank, Template
 from gennx.generators.compose import compose
 from gennx.generators.drawing import draw
@@ -98,7 +99,7 @@ class Maker:
 
     catalogue: Catalogue
     bank: Bank
-    validation: Validation = field(default_factory=Validation)
+    validation: Validation = field(default_factory=lambda: default_rules().validation)
     rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REJECTS, 0))
     _lexicons: dict[str, Lexicon] = field(default_factory=dict)
     _templates: dict[tuple[str, str, bool, bool | None], list[Template]] = field(default_factory=dict)

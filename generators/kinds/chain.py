@@ -55,8 +55,12 @@ def planned(job: Job, plan: scenarios.Plan, kind: str) -> dict[str, Any]:
         text = unmark(surround(marked, lang, rng, 0.5 if in_turns else 0.8, opening=not so_far))
         so_far += "\n" + text
         own = scenarios.calls(plan, scope, idents) if idents else []
-        if own and scenarios.unsaid(plan, so_far, scope, own, idents, lexicons):
-            raise Dropped("plan not said")
+        if own:
+            hay = Haystack(so_far)
+            gaps = scenarios.gaps(hay, own, lexicons)
+            if scenarios.unsaid(plan, hay, scope, own, idents, gaps):
+                raise Dropped("plan not said")
+            derived.update(scenarios.derived(own, gaps))
         talk.user(text)
         done: list[Call] = []
         if not all(maker.validation.valid(tool, arguments) for tool, arguments in own):
@@ -64,7 +68,6 @@ def planned(job: Job, plan: scenarios.Plan, kind: str) -> dict[str, Any]:
         for group in [own] if kind == "parallel" else [[c] for c in own]:
             done += talk.call(group)
         calls += own
-        derived.update(scenarios.derived(so_far, own, lexicons))
         talk.say(closing(done, lang, rng) if done else job.pick("noted"))
     more: dict[str, Any] = {"derived": sorted(derived)} if derived else {}
     return job.finish(talk, kind, f"plan/{plan.name}", calls, style=plan.area, **more)
