@@ -6,6 +6,7 @@ tables answer with their head alone.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from gennx.emulator.document import Document
 from gennx.emulator.frames import Solution, Unstable, solve
 from gennx.emulator.loads import Unsupported
 from gennx.emulator.replies import PRODUCT, Reply, complete, failure
+from gennx.emulator.store import Store
 
 NO_LOAD = "[Error] Load information has not been entered for Analysis."
 NO_SUPPORT = "[Error] Boundary condition has not been entered for Analysis."
@@ -36,6 +38,22 @@ class Results:
     reason: str = ""
 
 
+SMALL, KEPT = 60, 32
+_solutions: OrderedDict[str, Solution] = OrderedDict()
+
+
+def _solved(store: Store, unit: Mapping[str, Any]) -> Solution:
+    """The solution of a model; small ones recur, and the last few are kept by all that their tables hold."""
+    if len(store.rows("db/ELEM")) > SMALL:
+        return solve(store, unit)
+    key = repr((unit, [(uri, store.rows(uri)) for uri in store.uris()]))
+    if key not in _solutions:
+        _solutions[key] = solve(store, unit)
+        if len(_solutions) > KEPT:
+            _solutions.popitem(last=False)
+    return _solutions[key]
+
+
 def analyse(document: Document, argument: Any) -> Reply:
     """Check the preconditions and solve. A failed analysis is a plain message, as on live servers. Raises RuntimeError
     without PyNite."""
@@ -49,7 +67,7 @@ def analyse(document: Document, argument: Any) -> Reply:
         return failure(NO_SUPPORT)
     unit = dict(document.unit)
     try:
-        document.results = Results(unit, solve(document.store, unit))
+        document.results = Results(unit, _solved(document.store, unit))
     except Unstable:
         return Reply(200, {"message": FAILED})
     except ImportError:

@@ -9,8 +9,11 @@ that it concerns, unsolved; nothing is approximated silently.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 from gennx.emulator.loads import CaseLoads, Unsupported, case_loads, cases_of, local_axes
@@ -39,10 +42,23 @@ class Solution:
     displacements: dict[str, dict[int, Six]] = field(default_factory=dict)
     reactions: dict[str, dict[int, Six]] = field(default_factory=dict)
     forces: dict[str, dict[int, dict[str, Six]]] = field(default_factory=dict)
+    """Worked out when a case is first asked for."""
     areas: dict[int, Properties] = field(default_factory=dict)
     trusses: set[int] = field(default_factory=set)
     ends: dict[int, tuple[int, int]] = field(default_factory=dict)
     unsolved: dict[str, str] = field(default_factory=dict)
+
+
+class _Forces(dict[str, dict[int, dict[str, Six]]]):
+    """Forces by load case, of a solved model."""
+
+    def __init__(self, model: Any, lines: dict[int, Line]) -> None:
+        super().__init__()
+        self._model, self._lines = model, lines
+
+    def __missing__(self, case: str) -> dict[int, dict[str, Six]]:
+        self[case] = {n: _forces(self._model.members[str(n)], line, case) for n, line in self._lines.items()}
+        return self[case]
 
 
 @dataclass(frozen=True)
@@ -79,7 +95,8 @@ def solve(store: Store, unit: Mapping[str, Any]) -> Solution:
     except Exception as error:  # the solver raises bare Exception for a singular matrix
         raise Unstable(str(error)) from None
     for name in loads:
-        _collect(model, store, lines, name, solution)
+        _collect(model, store, name, solution)
+    solution.forces = _Forces(model, lines)
     solution.areas = {n: line.section for n, line in lines.items()}
     solution.ends = {n: line.nodes for n, line in lines.items()}
     solution.trusses = {n for n, line in lines.items() if line.truss}
@@ -121,9 +138,7 @@ def _back(v: tuple[float, float, float]) -> tuple[float, float, float]:
 
 
 def _model(store: Store, lines: dict[int, Line], loads: dict[str, CaseLoads]) -> Any:
-    from Pynite import FEModel3D  # type: ignore[import-untyped]
-
-    model = FEModel3D()
+    model = _solver()()
     used = sorted({n for line in lines.values() for n in line.nodes})
     for number in used:
         row = store.rows("db/NODE")[str(number)]
@@ -154,6 +169,22 @@ def _model(store: Store, lines: dict[int, Line], loads: dict[str, CaseLoads]) ->
     if not loads:
         model.add_load_combo("none", {})
     return model
+
+
+@lru_cache(maxsize=1)
+def _solver() -> Any:
+    """PyNite's model. Its shear walls import pyplot, for pictures that nobody asks for here and longer than all the rest: kept from them, not from others.
+    Raises ImportError."""
+    absent = [name for name in ("matplotlib", "matplotlib.pyplot", "matplotlib.patches") if name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = ModuleType(name)
+        setattr(sys.modules[name], "Rectangle", None)  # noqa: B010
+    try:
+        from Pynite import FEModel3D  # type: ignore[import-untyped]
+    finally:
+        for name in absent:
+            del sys.modules[name]
+    return FEModel3D
 
 
 def _add_member(model: Any, line: Line) -> None:
@@ -221,7 +252,7 @@ def _releases(model: Any, store: Store, lines: dict[int, Line]) -> None:
             model.def_releases(key, **free)
 
 
-def _collect(model: Any, store: Store, lines: dict[int, Line], case: str, solution: Solution) -> None:
+def _collect(model: Any, store: Store, case: str, solution: Solution) -> None:
     moved: dict[int, Six] = {}
     reacted: dict[int, Six] = {}
     held = set(store.rows("db/CONS")) | set(store.rows("db/NSPR"))
@@ -237,7 +268,6 @@ def _collect(model: Any, store: Store, lines: dict[int, Line], case: str, soluti
             moment = _back((node.RxnMX[case], node.RxnMY[case], node.RxnMZ[case]))
             reacted[int(name)] = _six(tuple(float(v) for v in (*force, *moment)))
     solution.displacements[case], solution.reactions[case] = moved, reacted
-    solution.forces[case] = {n: _forces(model.members[str(n)], line, case) for n, line in lines.items()}
 
 
 def _forces(member: Any, line: Line, case: str) -> dict[str, Six]:

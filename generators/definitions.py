@@ -14,7 +14,7 @@ from typing import Any
 
 from gennx.generators.conditions import Schema, holds
 from gennx.generators.leaves import inner_schema
-from gennx.generators.tokens import definition_tokens
+from gennx.generators.tokens import count, spaced
 from gennx.schemas.catalogue import Catalogue, Endpoint, Tool
 from gennx.schemas.projection import MAX_TOKENS, definition, droppable, shorten
 
@@ -39,8 +39,8 @@ class Definitions:
         """A definition as JSON and its tokens."""
         key = (tool.name, dropped)
         if key not in self._kept:
-            made = definition(tool, self.style, dropped)
-            self._kept[key] = (json.dumps(made, ensure_ascii=False), definition_tokens(made))
+            text = spaced(definition(tool, self.style, dropped))
+            self._kept[key] = (text, count("\n" + text))
         return self._kept[key]
 
     def shown(self, tool: Tool, limit: int = RIGHT_TOKENS) -> tuple[str, int]:
@@ -75,7 +75,7 @@ class Definitions:
                         over -= size
                     dropped.add(path)
                     at += 1
-                over = definition_tokens(definition(tool, self.style, frozenset(dropped))) - limit
+                over = self.of(tool, frozenset(dropped))[1] - limit
         self._dropped[key] = frozenset(dropped)
         return self._dropped[key]
 

@@ -152,13 +152,14 @@ def _tidied(value: Any) -> Any:
     return value
 
 
+@lru_cache(maxsize=8192)
+def _names_of(expression: str) -> frozenset[str]:
+    return frozenset(meta.find_undeclared_variables(ENVIRONMENT.parse("{{ " + expression + " }}")))
+
+
 def _names_in(node: Any) -> set[str]:
     if isinstance(node, str):
-        return (
-            set(meta.find_undeclared_variables(ENVIRONMENT.parse("{{ " + node[1:] + " }}")))
-            if node.startswith("=")
-            else set()
-        )
+        return set(_names_of(node[1:])) if node.startswith("=") else set()
     if isinstance(node, list):
         return {n for v in node for n in _names_in(v)}
     if isinstance(node, dict):
@@ -360,7 +361,7 @@ def _roots(plan: Plan, used: set[str]) -> set[str]:
     while todo:
         name = todo.pop()
         if name in plan.let:
-            todo += _names_in("=" + plan.let[name].removeprefix("="))
+            todo += _names_of(plan.let[name].removeprefix("="))
         elif name in plan.params:
             out.add(name)
     return {n for n in out if not plan.params[n].get("silent")}

@@ -45,7 +45,7 @@ def count(text: str) -> int:
     return len(encoding().encode_ordinary(text))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def _kept(text: str) -> int:
     return count(text)
 
