@@ -33,6 +33,7 @@ class Definitions:
         self._kept: dict[tuple[str, frozenset[str]], tuple[str, int]] = {}
         self._dropped: dict[tuple[str, frozenset[str], int], frozenset[str]] = {}
         self._lookalikes: dict[str, tuple[list[Tool], list[Tool]]] = {}
+        self._neighbours: dict[str, frozenset[str]] = {}
         self._spare: dict[str, list[tuple[str, int]]] = {}
 
     def of(self, tool: Tool, dropped: frozenset[str]) -> tuple[str, int]:
@@ -91,11 +92,16 @@ class Definitions:
         if tool.name not in self._lookalikes:
             own = tool.endpoint
             same = [t for t in self.pool if t.endpoint is own and t.method != tool.method]
-            alike = {e.uri for e in self._endpoints if e is not own and _alike(e, own)}
+            alike = self._like(own)
             near = [t for t in self.pool if t.endpoint.uri in alike]
             like = [t for t in near if t.method == tool.method]
             self._lookalikes[tool.name] = (same, like + near)
         return self._lookalikes[tool.name]
+
+    def _like(self, own: Endpoint) -> frozenset[str]:
+        if own.uri not in self._neighbours:
+            self._neighbours[own.uri] = frozenset(e.uri for e in self._endpoints if e is not own and _alike(e, own))
+        return self._neighbours[own.uri]
 
     def offer(
         self,

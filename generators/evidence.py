@@ -50,7 +50,7 @@ EMPTY_WORDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Evidence:
     """Words that say a leaf: where they stand and how they say it (number, run, phrase, text, switch, follows)."""
 

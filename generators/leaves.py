@@ -22,7 +22,7 @@ def is_numbered(field: str, note: Schema) -> bool:
     return kind in NUMBERED or kind == "id_range" or (kind == "index" and field.endswith("KEYS"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Leaf:
     """One value. `place` is its way from the arguments' root, `field` its dotted path within the record or body
     (array levels left out). An array of plain values is one leaf; record keys and ids are leaves of kind `key`."""

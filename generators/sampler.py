@@ -250,8 +250,9 @@ def _order(properties: Schema, rules: Sequence[tuple[Schema, set[str]]]) -> list
     def place(key: str, trail: frozenset[str]) -> None:
         if key in seen or key in trail or key not in properties:
             return
-        for other in sorted(before.get(key, ()), key=list(properties).index if key in properties else None):
-            if other in properties:
+        wanted = before.get(key, ())
+        for other in properties if wanted else ():
+            if other in wanted:
                 place(other, trail | {key})
         if key not in seen:
             seen.add(key)

@@ -65,8 +65,11 @@ class Step:
     ident: str
     tool: Tool
     arguments: Any
-    needs: frozenset[str]
-    """Parameters that the arguments use."""
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        """Parameters that the arguments use."""
+        return frozenset(_names_in(self.arguments))
 
 
 @dataclass(frozen=True)
@@ -202,9 +205,7 @@ def _plan(path: Path, data: dict[str, Any], catalogue: Catalogue) -> Plan:
     for number, raw in enumerate(data["steps"], 1):
         method, uri = raw["call"].split(maxsplit=1)
         arguments = raw["args"]
-        steps.append(
-            Step(str(raw.get("id", number)), catalogue.tool(uri, method), arguments, frozenset(_names_in(arguments)))
-        )
+        steps.append(Step(str(raw.get("id", number)), catalogue.tool(uri, method), arguments))
     if data["area"] not in AREAS:
         raise TemplateProblem(f"{path}: area {data['area']!r}; take one of {', '.join(AREAS)}")
     start = data.get("start", "new")
@@ -226,7 +227,16 @@ def plans(root: Path = FOLDER) -> tuple[Plan, ...]:
 
 
 def plans_using(uri: str, root: Path = FOLDER) -> list[Plan]:
-    return [p for p in plans(root) if uri in p.endpoints]
+    return _by_endpoint(root).get(uri, [])
+
+
+@lru_cache(maxsize=4)
+def _by_endpoint(root: Path) -> dict[str, list[Plan]]:
+    out: dict[str, list[Plan]] = {}
+    for plan in plans(root):
+        for uri in plan.endpoints:
+            out.setdefault(uri, []).append(plan)
+    return out
 
 
 # ---------------------------------------------------------------- drawing parameters

@@ -5,6 +5,7 @@ Parts lie in `OUT.partial/`, so that a run that was interrupted goes on where it
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import random
@@ -20,8 +21,9 @@ from typing import Any
 import orjson
 
 from gennx.generators.lexicon import folder_of
-from gennx.generators.making import Made, make_endpoint
+from gennx.generators.making import Made, kind_weights, make_endpoint, workshop
 from gennx.generators.settings import Settings
+from gennx.generators.tokens import encoding
 
 SPLITS = ("train", "eval", "test", "test_phrasing", "test_endpoints")
 MANIFEST = "manifest.json"
@@ -48,7 +50,8 @@ def make_all(settings: Settings, uris: list[str], workers: int) -> Iterator[Made
         for uri in uris:
             yield make_endpoint(settings, uri)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    prepare(settings)  # before the processes part, so that they share it where they are forked
+    with ProcessPoolExecutor(workers, initializer=prepare, initargs=(settings,)) as pool:
         waiting: set[Future[Made]] = set()
         rest = iter(uris)
         try:
@@ -65,6 +68,16 @@ def make_all(settings: Settings, uris: list[str], workers: int) -> Iterator[Made
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def prepare(settings: Settings) -> None:
+    """Load what every endpoint needs, and tell the garbage collector that it stays."""
+    workshop(settings)
+    kind_weights(settings)
+    encoding()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 # ---------------------------------------------------------------- parts

@@ -12,7 +12,8 @@ from gennx.generators.kinds.job import Job, stock_keys
 from gennx.generators.lexicon import TEMPLATES
 from gennx.generators.marks import unmark
 from gennx.generators.surround import surround
-from gennx.schemas.catalogue import Tool
+from gennx.schemas import load_catalogue
+from gennx.schemas.catalogue import Endpoint, Tool
 
 
 @lru_cache(maxsize=2)
@@ -55,14 +56,20 @@ def _conversation(job: Job) -> dict[str, Any]:
 
 def _near(job: Job, text: str) -> Tool:
     """A tool that the question's words bring to mind, so that the temptation to call stands among those offered."""
+    low = text.lower()
     found = [
-        e for e in job.shop.maker.catalogue
-        if e.uri not in job.shop.holdout and any(name.lower() in text.lower() for name in (e.title(job.lang), *e.aka(job.lang)))
-    ]  # fmt: skip
+        e for e, called in _called(job.lang) if e.uri not in job.shop.holdout and any(name in low for name in called)
+    ]
     if not found:
         return job.tool
     endpoint = max(found, key=lambda e: len(e.title(job.lang)))
     return Tool(endpoint, endpoint.methods[0])
+
+
+@lru_cache(maxsize=2)
+def _called(lang: str) -> list[tuple[Endpoint, tuple[str, ...]]]:
+    """The endpoints with their names, in small letters."""
+    return [(e, tuple(name.lower() for name in (e.title(lang), *e.aka(lang)))) for e in load_catalogue()]
 
 
 def guard(job: Job) -> dict[str, Any]:
