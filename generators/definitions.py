@@ -60,7 +60,9 @@ class Definitions:
         return self.of(tool, self._fit(tool, barred, limit) - used)
 
     def _fit(self, tool: Tool, barred: frozenset[str], limit: int) -> frozenset[str]:
-        """Fields to leave out so that the definition keeps to the limit, the rarest first."""
+        """Fields to leave out so that the definition keeps to the limit, the rarest first; the same for a creation and a change, which is no longer."""
+        if tool.method == "PUT" and "POST" in tool.endpoint.methods:
+            tool = Tool(tool.endpoint, "POST")
         key = (tool.name, barred, limit)
         if key in self._dropped:
             return self._dropped[key]

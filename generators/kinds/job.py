@@ -199,20 +199,17 @@ def stock(talk: Talk, tool: Tool, arguments: dict[str, Any], rng: random.Random)
 
 def stock_keys(talk: Talk, endpoint: Endpoint, keys: Sequence[int | str], rng: random.Random) -> None:
     """Small records under these numbers. Raises Dropped."""
-    pool = _small_records(endpoint, talk.lang)
-    if not pool:
-        raise Dropped("no sample")
-    talk.stock(endpoint.uri, {str(k): rng.choice(pool) for k in keys})
+    try:
+        talk.stock(
+            endpoint.uri, {str(k): _small_record(endpoint, talk.lang, rng.randrange(SMALL_RECORDS)) for k in keys}
+        )
+    except SamplingError:
+        raise Dropped("no sample") from None
 
 
-@lru_cache(maxsize=64)
-def _small_records(endpoint: Endpoint, lang: str) -> tuple[dict[str, Any], ...]:
-    """Records with few fields, the same in every run and process: what stands in the model before the talk begins."""
-    rng = random.Random(f"stock/{endpoint.uri}/{lang}")
-    out = []
-    for _ in range(SMALL_RECORDS):
-        try:
-            out.append(sample_record(endpoint, rng, Scene(rng, lang), "minimal"))
-        except SamplingError:
-            continue
-    return tuple(out)
+@lru_cache(maxsize=2048)
+def _small_record(endpoint: Endpoint, lang: str, number: int) -> dict[str, Any]:
+    """A record with few fields, the same in every run and process: what stands in the model before the talk begins. Raises SamplingError."""
+    rng = random.Random(f"stock/{endpoint.uri}/{lang}/{number}")
+    record: dict[str, Any] = sample_record(endpoint, rng, Scene(rng, lang), "minimal")
+    return record
