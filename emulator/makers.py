@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from gennx.emulator.document import Document
-from gennx.emulator.minimal import minimal_record
 from gennx.emulator.records import prepared
 from gennx.emulator.references import FACES, Mention, Target, key_mention, mentions
 from gennx.emulator.rules import Rules
@@ -105,8 +104,10 @@ class Maker:
     def plain(self, table: str) -> Record:
         """A minimal record from the schema, with a name of its own."""
         own = self.rules.at(table)
-        schema = own.endpoint.schema if own is not None else {}
-        record = minimal_record(schema)
+        if own is None:
+            return {}
+        record: Record = clone(own.minimal)
+        schema = own.endpoint.schema
         for name, below in schema.get("properties", {}).items():
             if isinstance(below, dict) and below.get("x-gennx", {}).get("kind") == "own_name" and name in record:
                 record[name] = f"{table.split('/')[1]}{self.document.next_key(table)}"

@@ -10,6 +10,7 @@ import jsonschema_rs
 
 from gennx.emulator.defaults import Filler, compile_filler
 from gennx.emulator.lenient import lenient, respell
+from gennx.emulator.minimal import minimal_record
 from gennx.emulator.references import Spot, Target, compile_spots, key_target
 from gennx.schemas import Endpoint, Tool, Validation, load_catalogue
 from gennx.schemas.catalogue import ANNOTATION, Catalogue, Schema
@@ -33,6 +34,11 @@ class EndpointRules:
     @cached_property
     def filler(self) -> Filler | None:
         return compile_filler(self.endpoint.schema)
+
+    @cached_property
+    def minimal(self) -> dict[str, Any]:
+        """The smallest record; it must be copied."""
+        return minimal_record(self.endpoint.schema)
 
     @cached_property
     def read_only(self) -> tuple[str, ...]:

@@ -60,6 +60,10 @@ class Evidence:
     detail: Any = None
 
 
+Meaning = tuple[Decimal, Decimal, str | None]
+"""What a number may mean: the value, the factor that gives it, the unit of that factor."""
+
+
 def _one(dimension: str) -> Decimal:
     return Decimal(1)
 
@@ -75,10 +79,21 @@ class Haystack:
         self.text = text
         self.size = size
         self.reading: Reading = read(text)
+        self._meanings: dict[tuple[str, str], list[tuple[Number, list[Meaning]]]] = {}
         self.lower = text.lower()
         kept = [i for i, c in enumerate(text) if c not in " \t\n-_·‑"]
         self._at = kept
         self._squeezed = "".join(self.lower[i] for i in kept)
+
+    def meanings(self, dimension: str, kind: str) -> list[tuple[Number, list[Meaning]]]:
+        """Each number of the text with what it may mean for a field of that dimension."""
+        if (dimension, kind) not in self._meanings:
+            units = self.reading.units
+            self._meanings[dimension, kind] = [
+                (n, [(n.value * factor, factor, unit) for factor, unit in factors(n, dimension, kind, units)])
+                for n in self.reading.numbers
+            ]
+        return self._meanings[dimension, kind]
 
     def find(self, phrase: str) -> Iterator[tuple[int, int]]:
         """Spans of a phrase. Latin words must stand alone; a single Korean syllable must begin a word."""
@@ -160,9 +175,9 @@ def number_evidence(value: float, note: dict[str, Any], hay: Haystack) -> Iterat
     plain = Decimal(repr(value))
     dimension, kind = note.get("dim", "none"), note.get("kind", "")
     measured = plain * hay.size(dimension)
-    for number in hay.reading.numbers:
-        for factor, unit in factors(number, dimension, kind, hay.reading.units):
-            meant, wanted = number.value * factor, plain if unit is None else measured
+    for number, meanings in hay.meanings(dimension, kind):
+        for meant, factor, unit in meanings:
+            wanted = plain if unit is None else measured
             if same(meant, wanted, number.word or "/" in number.written):
                 yield Evidence(number.start, number.tail, "number", (number, factor, unit, False))
                 break

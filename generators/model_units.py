@@ -54,13 +54,13 @@ BY_NAME = {u.written: u for u in (KN_M, *OTHERS)}
 
 def other_units(case: Case, lexicon: Lexicon, rng: random.Random) -> tuple[Units, dict[str, Any]] | None:
     """Other units and the call in them, or None where the request leans on the model's units or has no quantity."""
-    hay = Haystack(case.text)
     leaves = [
         part
         for x in call_leaves(case.tool, case.arguments)
         for part in ([x, *elements(x)] if x.kind == "list" else [x])
     ]
     quantities = [x for x in leaves if _is_quantity(x)]
+    hay = Haystack(case.text)
     if not quantities or not all(_explicit(x, lexicon, hay, case) for x in quantities):
         return None
     units = rng.choice(OTHERS)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from gennx.generators.units import BASE, UNIT_PATTERN
 
@@ -312,8 +313,9 @@ def _runs(text: str, numbers: Sequence[Number]) -> list[Run]:
     return out
 
 
+@lru_cache(maxsize=16)
 def read(text: str) -> Reading:
-    """All numbers and runs of a text, in order."""
+    """All numbers and runs of a text, in order; the last few are kept, since a text is looked at more than once."""
     written = list(NUMBER.finditer(text))
     numbers = list(_digit_numbers(text, written))
     covered = [(n.start, n.end) for n in numbers]

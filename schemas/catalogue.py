@@ -88,7 +88,7 @@ class Tool:
     endpoint: Endpoint
     method: str
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Default name: method, space, lower-case path, e.g. `POST /db/cons`."""
         return f"{self.method} /{self.endpoint.uri.lower()}"
