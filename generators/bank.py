@@ -14,15 +14,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError, meta
 from jinja2.sandbox import SandboxedEnvironment
 
-from gennx.generators.harvest import Harvested
 from gennx.generators.lexicon import LANGUAGES, TEMPLATES, folder_of
 from gennx.schemas.catalogue import METHODS, Endpoint
+
+if TYPE_CHECKING:
+    from gennx.generators.harvest import Harvested
 
 
 class TemplateProblem(Exception):

@@ -74,7 +74,7 @@ def _walk(value: Any, schema: Schema, path: str, out: Covered) -> None:
                 sub, full = (rest if isinstance(rest, dict) else {}), (f"{path}.*" if path else "*")
             out.fields.add(full)
             _walk(inner, sub, full, out)
-    else:
+    elif "enum" in schema:
         out.members.add((path, json.dumps(value)))
 
 

@@ -8,12 +8,13 @@ A file `endpoints/<group>/<NAME>.json` holds a JSON Schema 2020-12 of one record
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 Schema = dict[str, Any]
 HERE = Path(__file__).resolve().parent
@@ -223,8 +224,8 @@ def schema_path(uri: str, root: Path = HERE) -> Path:
 def read_json(path: Path) -> Any:
     """Parsed file. Raises CatalogueError naming file and line."""
     try:
-        return json.loads(path.read_bytes())
-    except json.JSONDecodeError as error:
+        return orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
         raise CatalogueError(f"{path}:{error.lineno}: not JSON ({error.msg})") from None
     except OSError as error:
         raise CatalogueError(f"{path}: {error.strerror}") from None

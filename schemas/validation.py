@@ -9,13 +9,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
 from gennx.schemas.catalogue import Schema, Tool
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Validation:
 
     def problems(self, tool: Tool, arguments: Any) -> list[Problem]:
         """Every refusal, in words, by the reference validator; empty when valid."""
+        from jsonschema import Draft202012Validator  # a tenth of a second, which few need
+
         return [
             problem
             for error in Draft202012Validator(tool.arguments).iter_errors(arguments)
