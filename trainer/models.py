@@ -153,7 +153,7 @@ def convert_gguf(known: KnownModel, parts: list[Path], target: Path) -> None:
         join_parts(parts, working / "model.gguf", known.sha256)
         with quiet():
             tokenizer: Any = AutoTokenizer.from_pretrained(working, gguf_file="model.gguf")
-            mark_turns(tokenizer)
+            check_marks(tokenizer, known.name)
             read: Any = AutoModelForCausalLM.from_pretrained(working, gguf_file="model.gguf", dtype=torch.bfloat16)
             model = _plain_copy(read)
         if known.template:
@@ -168,17 +168,18 @@ def convert_gguf(known: KnownModel, parts: list[Path], target: Path) -> None:
         shutil.rmtree(working, ignore_errors=True)
 
 
-def mark_turns(tokenizer: Any) -> None:
-    """Make the marks of turns tokens that never join with what stands beside them.
+def check_marks(tokenizer: Any, name: str) -> None:
+    """The marks of turns must be special tokens. Raises TrainerError.
 
-    transformers 5.17 reads Gemma's from a GGUF as ordinary text: `><end_of_turn>` would be cut elsewhere.
+    transformers 5.17 reads Gemma's tokenizer from a GGUF without its special tokens and with other merges; 5.24 reads it whole.
     """
-    from tokenizers import AddedToken
-
-    loose = [
-        mark for mark in TURN_MARKS if mark in tokenizer.get_vocab() and mark not in tokenizer.added_tokens_encoder
-    ]
-    tokenizer.add_tokens([AddedToken(mark, normalized=False, special=True) for mark in loose], special_tokens=True)
+    vocabulary = tokenizer.get_vocab()
+    for mark in TURN_MARKS:
+        if mark in vocabulary and mark not in tokenizer.added_tokens_encoder:
+            raise TrainerError(
+                f"{name}: this transformers reads the tokenizer wrongly ({mark} is ordinary text to it)",
+                "pip install --upgrade transformers (5.24 is known to read it)",
+            )
 
 
 def _plain_copy(read: Any) -> Any:

@@ -19,7 +19,6 @@ from gennx.trainer.data import Dialogue
 from gennx.trainer.errors import TrainerError
 from gennx.trainer.rendering import Rendered, Renderer, RenderProblem, expected_calls, parse_turn
 
-
 MANY = 2000
 """Dialogues from which on several processes share the work."""
 MOST_WORKERS = 16
