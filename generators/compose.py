@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Template as Frame
+from jinja2 import TemplateError
 
 from gennx.generators import forms
-from gennx.generators.bank import ENVIRONMENT, TemplateProblem
+from gennx.generators.bank import TemplateProblem, renderer
 from gennx.generators.grounding import NEW_KEY, follows
 from gennx.generators.leaves import Leaf, call_leaves
 from gennx.generators.lexicon import TEMPLATES, Lexicon
@@ -28,9 +28,25 @@ from gennx.schemas.catalogue import Tool
 HEADER = re.compile(r"^\[([A-Z]+) (\w+)\]$")
 
 
+@dataclass(frozen=True)
+class Frame:
+    """Words around the facts, compiled when first used."""
+
+    text: str
+    place: str
+
+    @cached_property
+    def render(self) -> Callable[..., str]:
+        """Raises TemplateProblem naming file and line."""
+        try:
+            return renderer(self.text)
+        except TemplateError as error:
+            raise TemplateProblem(f"{self.place}: {error}") from None
+
+
 @lru_cache(maxsize=8)
 def frames(lang: str, root: Path = TEMPLATES) -> dict[str, tuple[tuple[Frame, bool], ...]]:
-    """Frames by section, e.g. `POST target`, each with True if the facts stand at its end. Raises TemplateProblem naming file and line."""
+    """Frames by section, e.g. `POST target`, each with True if the facts stand at its end."""
     path = root / "shared" / f"{lang}.jinja"
     out: dict[str, list[tuple[Frame, bool]]] = {}
     section, block = "", list[str]()
@@ -41,12 +57,8 @@ def frames(lang: str, root: Path = TEMPLATES) -> dict[str, tuple[tuple[Frame, bo
         elif line.strip() and not line.startswith("#"):
             block.append(line)
         elif block:
-            try:
-                out.setdefault(section, []).append(
-                    (ENVIRONMENT.from_string("\n".join(block)), block[-1].endswith("{{ facts }}"))
-                )
-            except Exception as error:
-                raise TemplateProblem(f"{path}:{number}: {error}") from None
+            frame = Frame("\n".join(block), f"{path}:{number}")
+            out.setdefault(section, []).append((frame, block[-1].endswith("{{ facts }}")))
             block = []
     return {k: tuple(v) for k, v in out.items()}
 
