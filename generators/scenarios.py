@@ -116,7 +116,10 @@ def _compiled(text: str) -> Any:
 def evaluate(node: Any, scope: Mapping[str, Any]) -> Any:
     """Arguments with every "=expression" worked out; {"each": {"i": "=range(3)"}, "key": ..., "value": ...} repeats within a mapping or list."""
     if isinstance(node, str):
-        return _tidied(_compiled(node[1:])(**scope)) if node.startswith("=") else node
+        if not node.startswith("="):
+            return node
+        text = node[1:]
+        return _tidied(scope[text] if text in scope else _compiled(text)(**scope))  # most are names alone
     if isinstance(node, list):
         out: list[Any] = []
         for item in node:

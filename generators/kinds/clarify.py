@@ -69,7 +69,9 @@ def _answered(job: Job) -> dict[str, Any]:
     rng = job.rng
     lexicon = job.lexicon()
     for _ in range(10):
-        want = job.want(strength=0.0, small=True, avoid=frozenset(job.seen.barren))
+        want = job.want(strength=0.0, small=True, composed=0.0, avoid=frozenset(job.seen.barren))
+        if not job.shop.maker.templates(post, job.lang, want):
+            break  # a composed request says all its facts in one clause
         case = job.shop.maker.case(post, job.lang, rng, want)
         if case is None:
             continue
