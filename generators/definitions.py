@@ -29,11 +29,13 @@ class Definitions:
     def __init__(self, catalogue: Catalogue, style: str = "path", barred: frozenset[str] = frozenset()) -> None:
         self.style = style
         self.pool = [t for t in catalogue.tools.values() if t.endpoint.uri not in barred]
-        self._endpoints = [e for e in catalogue if e.uri not in barred]
+        self._tools: dict[str, list[Tool]] = {}
+        for tool in self.pool:
+            self._tools.setdefault(tool.endpoint.uri, []).append(tool)
         self._kept: dict[tuple[str, frozenset[str]], tuple[str, int]] = {}
         self._dropped: dict[tuple[str, frozenset[str], int], frozenset[str]] = {}
         self._lookalikes: dict[str, tuple[list[Tool], list[Tool]]] = {}
-        self._neighbours: dict[str, frozenset[str]] = {}
+        self._neighbours: dict[str, list[Tool]] = {}
         self._spare: dict[str, list[tuple[str, int]]] = {}
 
     def of(self, tool: Tool, dropped: frozenset[str]) -> tuple[str, int]:
@@ -93,16 +95,18 @@ class Definitions:
         """Look-alikes: the same endpoint with other methods, and endpoints of its category or with a like name."""
         if tool.name not in self._lookalikes:
             own = tool.endpoint
-            same = [t for t in self.pool if t.endpoint is own and t.method != tool.method]
-            alike = self._like(own)
-            near = [t for t in self.pool if t.endpoint.uri in alike]
+            same = [t for t in self._tools.get(own.uri, ()) if t.method != tool.method]
+            near = self._near(own)
             like = [t for t in near if t.method == tool.method]
             self._lookalikes[tool.name] = (same, like + near)
         return self._lookalikes[tool.name]
 
-    def _like(self, own: Endpoint) -> frozenset[str]:
+    def _near(self, own: Endpoint) -> list[Tool]:
         if own.uri not in self._neighbours:
-            self._neighbours[own.uri] = frozenset(e.uri for e in self._endpoints if e is not own and _alike(e, own))
+            tools = self._tools.values()
+            self._neighbours[own.uri] = [
+                t for ts in tools if _alike(ts[0].endpoint, own) for t in ts if t.endpoint is not own
+            ]
         return self._neighbours[own.uri]
 
     def offer(

@@ -322,16 +322,27 @@ def leaf_paths(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema, bo
 
 
 @lru_cache(maxsize=512)
-def focus_list(endpoint: Endpoint) -> tuple[Focus, ...]:
-    """Every optional field and every enum member of an endpoint, each with the choices that make it possible."""
-    out: list[Focus] = []
+def points(endpoint: Endpoint) -> tuple[tuple[str, Schema | None], ...]:
+    """Every optional field and every enum member of an endpoint."""
+    out: list[tuple[str, Schema | None]] = []
     for path, schema, optional in leaf_paths(endpoint.schema):
         if schema.get(ANNOTATION, {}).get("kind") == "serial" or schema.get("readOnly"):
             continue
         if optional:
-            out.append(plan(endpoint.schema, path))
-        out.extend(plan(endpoint.schema, path, {"const": member}) for member in inner_schema(schema).get("enum", ()))
+            out.append((path, None))
+        out += [(path, {"const": member}) for member in inner_schema(schema).get("enum", ())]
     return tuple(out)
+
+
+def focus_at(endpoint: Endpoint, number: int) -> Focus:
+    """One of these in turn, with the choices that make it possible."""
+    found = points(endpoint)
+    return plan(endpoint.schema, *found[number % len(found)]) if found else NO_FOCUS
+
+
+def focus_list(endpoint: Endpoint) -> list[Focus]:
+    """All of them."""
+    return [plan(endpoint.schema, *point) for point in points(endpoint)]
 
 
 def plan(schema: Schema, path: str, member: Schema | None = None) -> Focus:

@@ -19,7 +19,7 @@ from gennx.generators.leaves import walk
 from gennx.generators.lexicon import Lexicon, lexicon_of
 from gennx.generators.marks import unmark
 from gennx.generators.refill import fill, marked_words
-from gennx.generators.sampler import NO_FOCUS, STYLES, Focus, SamplingError, focus_list, record_validator, sample_record
+from gennx.generators.sampler import NO_FOCUS, STYLES, Focus, SamplingError, focus_at, record_validator, sample_record
 from gennx.generators.scene import Scene
 from gennx.generators.surround import surround
 from gennx.generators.telling import Unsayable
@@ -230,8 +230,7 @@ def sample_arguments(
         return {"ids": _sample_ids(tool, rng, scene)}
     if tool.method in ("GET", "DELETE"):
         return {"ids": [rng.choice(endpoint.path_values or ("TEST",))]}
-    focuses = focus_list(endpoint)
-    focus = focuses[(turn * 7) % len(focuses)] if focuses and turn % 2 else NO_FOCUS
+    focus = focus_at(endpoint, turn * 7) if turn % 2 else NO_FOCUS
     records = [thin(endpoint, sample_record(endpoint, rng, scene, style, focus), focus, tool.method, rng)]
     if not endpoint.is_table:
         ids = {"ids": [rng.choice(endpoint.path_values or ("TEST",))]} if endpoint.path_parameter is not None else {}

@@ -44,19 +44,19 @@ class Written:
     manifest: dict[str, Any]
 
 
-def make_all(settings: Settings, uris: list[str], workers: int) -> Iterator[Made]:
-    """Dialogues of all endpoints, as they are finished. Parallel over endpoints with more than one worker."""
+def make_parts(settings: Settings, uris: list[str], workers: int, parts: Path) -> Iterator[int]:
+    """Write the parts of all endpoints; how many dialogues each has, as they are finished. Parallel over endpoints with more than one worker."""
     if workers <= 1:
         for uri in uris:
-            yield make_endpoint(settings, uri)
+            yield _make_part(settings, uri, parts)
         return
     prepare(settings)  # before the processes part, so that they share it where they are forked
     with ProcessPoolExecutor(workers, initializer=prepare, initargs=(settings,)) as pool:
-        waiting: set[Future[Made]] = set()
+        waiting: set[Future[int]] = set()
         rest = iter(uris)
         try:
             for uri in rest:
-                waiting.add(pool.submit(make_endpoint, settings, uri))
+                waiting.add(pool.submit(_make_part, settings, uri, parts))
                 if len(waiting) >= workers * 3:
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     for future in done:
@@ -106,6 +106,12 @@ def _open_parts(out: Path, settings: Settings) -> Path:
 
 def _part_path(parts: Path, uri: str) -> Path:
     return parts / (folder_of(uri).replace("/", "-") + ".part")
+
+
+def _make_part(settings: Settings, uri: str, parts: Path) -> int:
+    made = make_endpoint(settings, uri)
+    _save_part(parts, made)
+    return len(made.rows)
 
 
 def _save_part(parts: Path, made: Made) -> None:
@@ -158,9 +164,8 @@ def run(
     rows = 0
     progress(len(uris) - len(open_), len(uris), rows)
     try:
-        for finished, made in enumerate(make_all(settings, open_, workers), 1):
-            _save_part(parts, made)
-            rows += len(made.rows)
+        for finished, count in enumerate(make_parts(settings, open_, workers, parts), 1):
+            rows += count
             progress(len(uris) - len(open_) + finished, len(uris), rows)
         written = _assemble(settings, uris, out, parts, time.perf_counter() - started, rewrite)
     except OSError as error:
@@ -196,12 +201,14 @@ def _assemble(
         shutil.rmtree(stage)
     stage.mkdir()
     files: dict[str, dict[str, Any]] = {}
+    by_file: dict[str, list[dict[str, Any]]] = {}
     for split in SPLITS:
         own = [row for s, row in rows if s == split]
         if not own and split in ("test_phrasing", "test_endpoints"):
             continue
         data = b"".join(orjson.dumps(row) + b"\n" for row in own)
         (stage / f"{split}.jsonl").write_bytes(data)
+        by_file[f"{split}.jsonl"] = own
         files[f"{split}.jsonl"] = {"rows": len(own), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     manifest = {**manifest_of(settings, rows, files, dropped, missing), **rewritten}
     (stage / MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
@@ -209,7 +216,7 @@ def _assemble(
     from gennx.reports.coverage import coverage_page
 
     (stage / "README.md").write_text(dataset_card(manifest), "utf-8", newline="\n")
-    (stage / "coverage.html").write_text(coverage_page(stage), "utf-8", newline="\n")
+    (stage / "coverage.html").write_text(coverage_page(stage, by_file=by_file), "utf-8", newline="\n")
     if out.exists():
         shutil.rmtree(out)
     out.parent.mkdir(parents=True, exist_ok=True)

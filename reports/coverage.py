@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -97,12 +97,12 @@ def wanted(schema: Schema, path: str = "") -> Iterator[tuple[str, bool, list[Any
         yield from wanted(rest, f"{path}.*" if path else "*")
 
 
-def collect(folder: Path) -> dict[str, Covered]:
+def collect(rows: Iterable[dict[str, Any]]) -> dict[str, Covered]:
     """Coverage by endpoint. Raises ReportProblem."""
     catalogue = load_catalogue()
     out = {e.uri: Covered() for e in catalogue}
     by_tool = {t.name: t for t in catalogue.tools.values()} | {t.snake_name: t for t in catalogue.tools.values()}
-    for row in rows_of(folder):
+    for row in rows:
         meta = row["meta"]
         touched: set[str] = set()
         for message in row["messages"]:
@@ -160,10 +160,12 @@ def _gaps(endpoint: Endpoint, got: Covered, asked: int) -> list[str]:
     return out
 
 
-def summary(folder: Path) -> dict[str, Any]:
+def summary(folder: Path, by_file: Mapping[str, list[dict[str, Any]]] | None = None) -> dict[str, Any]:
     """Everything the page shows, as plain data."""
     catalogue = load_catalogue()
-    covered = collect(folder)
+    covered = collect(
+        rows_of(folder) if by_file is None else (row for name in sorted(by_file) for row in by_file[name])
+    )
     manifest: dict[str, Any] = {}
     path = folder / "manifest.json"
     if path.exists():
@@ -219,9 +221,14 @@ def embed(value: Any) -> str:
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
-def coverage_page(folder: Path, scores: dict[str, dict[str, float]] | None = None) -> str:
-    """The page of a data set folder, with how an evaluation went by endpoint if given. Raises ReportProblem."""
-    data = summary(folder)
+def coverage_page(
+    folder: Path,
+    scores: dict[str, dict[str, float]] | None = None,
+    by_file: Mapping[str, list[dict[str, Any]]] | None = None,
+) -> str:
+    """The page of a data set folder, with how an evaluation went by endpoint if given; `by_file` holds its dialogues where they are at hand.
+    Raises ReportProblem."""
+    data = summary(folder, by_file)
     if scores is not None:
         for row in data["endpoints"]:
             row["evaluation"] = scores.get(row["uri"])
