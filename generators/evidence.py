@@ -135,6 +135,8 @@ def same(a: Decimal, b: Decimal, loose: bool = False) -> bool:
     """Equal as people mean it: to nine digits, or to three where a fraction was said in words."""
     if a == b:
         return True
+    if abs(float(a) - float(b)) > 0.01 * abs(float(b)):  # most are far apart
+        return False
     scale = max(abs(a), abs(b))
     return abs(a - b) <= scale * (Decimal("0.002") if loose else Decimal("1e-6"))
 

@@ -59,13 +59,15 @@ class Lexicon:
     fixed: set[str] = field(default_factory=set)
     """Fields whose values stay as the author wrote them."""
     _longer: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
+    _by_value: dict[str, dict[str, list[Phrase]]] = field(default_factory=dict)
     _squeezed: dict[str, list[tuple[str, Phrase]]] = field(default_factory=dict)
 
     def phrases(self, leaf: Leaf) -> Iterator[Phrase]:
         """Phrases that say the leaf's value, the endpoint's own first."""
         key = value_key(leaf.value)
-        yield from (p for p in self.says.get(leaf.field, ()) if p.value == key)
-        yield from (p for p in self.names.get(leaf.field, ()) if p.value == key)
+        if leaf.field not in self._by_value:
+            self._by_value[leaf.field] = _by_value(self.members(leaf.field))
+        yield from self._by_value[leaf.field].get(key, ())
         if leaf.kind == "enum":
             yield from (p for p in self.by_code.get(key, ()))
         kind = leaf.note.get("kind")
@@ -94,6 +96,13 @@ class Lexicon:
     def called(self, leaf: Leaf) -> list[str]:
         """Names of the leaf's field: the catalogue's and others."""
         return self.aliases.get(leaf.field, [])
+
+
+def _by_value(phrases: list[Phrase]) -> dict[str, list[Phrase]]:
+    out: dict[str, list[Phrase]] = {}
+    for phrase in phrases:
+        out.setdefault(phrase.value, []).append(phrase)
+    return out
 
 
 def _squeezed(text: str) -> str:

@@ -15,11 +15,12 @@ from typing import Any
 
 import jsonschema_rs
 
+from gennx.emulator.rules import default_rules
 from gennx.generators.conditions import Schema, holds, keys_changed, keys_read
 from gennx.generators.leaves import inner_schema
 from gennx.generators.scene import Scene
 from gennx.generators.values import leaf_value, list_size
-from gennx.schemas.catalogue import ANNOTATION, Endpoint
+from gennx.schemas.catalogue import ANNOTATION, Endpoint, Tool
 from gennx.schemas.validation import bare
 
 STYLES = ("minimal", "typical", "full", "edge")
@@ -275,9 +276,14 @@ def sample_record(endpoint: Endpoint, rng: random.Random, scene: Scene, style: s
 
 @lru_cache(maxsize=512)
 def record_validator(endpoint: Endpoint) -> Callable[[Any], bool]:
-    """Verdict on one record or body of an endpoint."""
-    verdict: Callable[[Any], bool] = jsonschema_rs.validator_for(bare(endpoint.schema)).is_valid
-    return verdict
+    """Verdict on one record or body of an endpoint: by the validator of its creation, which is there anyway."""
+    if "POST" not in endpoint.methods or endpoint.path_parameter is not None:
+        verdict: Callable[[Any], bool] = jsonschema_rs.validator_for(bare(endpoint.schema)).is_valid
+        return verdict
+    validation, tool = default_rules().validation, Tool(endpoint, "POST")
+    if endpoint.is_table:
+        return lambda record: validation.valid(tool, {"Assign": {"1": record}})
+    return lambda record: validation.valid(tool, record)
 
 
 def shows(record: Any, focus: Focus) -> bool:
