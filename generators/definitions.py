@@ -48,6 +48,8 @@ class Definitions:
 
     def shown(self, tool: Tool, limit: int = RIGHT_TOKENS) -> tuple[str, int]:
         """A definition as offered before any request is known."""
+        if tool.method in ("GET", "DELETE"):  # numbers alone: nothing to leave out
+            return self.of(tool, frozenset())
         return self.of(tool, self._fit(tool, frozenset(), limit))
 
     def for_call(self, tool: Tool, arguments: dict[str, Any], limit: int, by_variant: bool) -> tuple[str, int]:
