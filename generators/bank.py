@@ -114,7 +114,7 @@ class Template:
     @cached_property
     def next_id(self) -> bool:
         """True if the text names no number for the new records."""
-        return '"NEW1"' in json.dumps(self.call)
+        return b'"NEW1"' in orjson.dumps(self.call)
 
 
 def ident_of(uri: str, method: str, text: str) -> str:

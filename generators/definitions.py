@@ -192,18 +192,20 @@ def field_tokens(endpoint: Endpoint, path: str) -> int:
     return max(4, len(text.encode()) // 4)
 
 
-def _alike(a: Endpoint, b: Endpoint) -> bool:
-    """True for endpoints of one category, with addresses that begin alike or names that share a word."""
+@lru_cache(maxsize=1024)
+def _marks(endpoint: Endpoint) -> tuple[str, str, frozenset[str]]:
+    """Category, how the address begins, longer words of the name."""
     return (
-        a.category == b.category
-        or a.uri.split("/")[1][:3].lower() == b.uri.split("/")[1][:3].lower()
-        or not _words(a.en).isdisjoint(_words(b.en))
+        endpoint.category,
+        endpoint.uri.split("/")[1][:3].lower(),
+        frozenset(w for w in endpoint.en.lower().split() if len(w) > 3),
     )
 
 
-@lru_cache(maxsize=4096)
-def _words(text: str) -> frozenset[str]:
-    return frozenset(w for w in text.lower().split() if len(w) > 3)
+def _alike(a: Endpoint, b: Endpoint) -> bool:
+    """True for endpoints of one category, with addresses that begin alike or names that share a word."""
+    (category, start, words), (other_category, other_start, other_words) = _marks(a), _marks(b)
+    return category == other_category or start == other_start or not words.isdisjoint(other_words)
 
 
 def used_paths(value: Any, path: str = "") -> list[str]:
