@@ -10,8 +10,9 @@ from typing import Any
 
 from gennx.emulator.document import Document
 from gennx.emulator.records import prepared
-from gennx.emulator.rules import Rules
+from gennx.emulator.rules import EndpointRules, Rules
 from gennx.emulator.store import Record
+from gennx.emulator.values import clone
 
 Point = tuple[float, float, float]
 MOST_CELLS = 20_000
@@ -35,6 +36,7 @@ class Builder:
 
     def __post_init__(self) -> None:
         self._cells: dict[tuple[int, int, int], list[int]] = {}
+        self._alike: dict[str, Record] = {}
         for key, row in self.document.store.rows("db/NODE").items():
             self._place(int(key), point(row))
         names = {"db/NODE": "NODE_NUMBER", "db/ELEM": "ELEM_NUMBER"}
@@ -68,7 +70,7 @@ class Builder:
         i, j, k = self._cell(p)
         near = [(i + a, j + b, k + c) for a in (-1, 0, 1) for b in (-1, 0, 1) for c in (-1, 0, 1)]
         rows = self.document.store.rows("db/NODE")
-        for number in (n for cell in near for n in self._cells.get(cell, ())):
+        for number in [n for cell in near if cell in self._cells for n in self._cells[cell]]:
             if math.dist(point(rows[str(number)]), p) <= self.tolerance:
                 return number
         key = self._number("db/NODE")
@@ -83,10 +85,17 @@ class Builder:
             raise BadMesh("Wrong Field")
         own = self.rules.at("db/ELEM")
         number = key or self._number("db/ELEM")
-        row = prepared(own, number, record) if own is not None else record
+        row = self._row(own, number, record) if own is not None else record
         self.document.store.writable("db/ELEM")[number] = row
         self.made[number] = row
         return number
+
+    def _row(self, own: EndpointRules, number: str, record: Record) -> Record:
+        """The row to store; elements of a mesh differ by their nodes alone, and defaults are filled for the first of them."""
+        alike = repr({**record, "NODE": len(record["NODE"])})
+        if alike not in self._alike:
+            self._alike[alike] = prepared(own, number, record)
+        return {**clone(self._alike[alike]), "NODE": list(record["NODE"])}
 
     def answer(self) -> dict[str, Record]:
         """Elements made, with their nodes padded to eight, as the server prints them."""
