@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -89,8 +89,9 @@ class Definitions:
     def _sizes(self, endpoint: Endpoint) -> list[tuple[str, int]]:
         """Fields that may be left out, the rarest first, each with about how many tokens it costs."""
         if endpoint.uri not in self._spare:
-            paths = [path for _, _, path in sorted(droppable(endpoint.schema))]
-            self._spare[endpoint.uri] = [(path, field_tokens(endpoint, path)) for path in paths]
+            schema = endpoint.schema
+            sizes = dict(field_sizes(schema, shorten(schema, frozenset())))
+            self._spare[endpoint.uri] = [(path, sizes[path]) for _, _, path in sorted(droppable(schema))]
         return self._spare[endpoint.uri]
 
     def close(self, tool: Tool) -> tuple[list[Tool], list[Tool]]:
@@ -182,14 +183,19 @@ def _within(path: str, dropped: set[str]) -> bool:
     return False
 
 
-def field_tokens(endpoint: Endpoint, path: str) -> int:
-    """About how many tokens a field of a definition costs."""
-    node = endpoint.schema
-    for part in path.split("."):
-        node = inner_schema(node)
-        node = node["additionalProperties"] if part == "*" else node["properties"][part]
-    text = json.dumps({path.rsplit(".", 1)[-1]: shorten(node, frozenset(), path=path)}, ensure_ascii=False)
-    return max(4, len(text.encode()) // 4)
+def field_sizes(schema: Schema, short: Schema, path: str = "") -> Iterator[tuple[str, int]]:
+    """(path, about how many tokens it costs) of every field of a definition; `short` is the schema as shown."""
+    while isinstance(schema.get("items"), dict):
+        schema, short = schema["items"], short.get("items", {})
+    for key, inner in schema.get("properties", {}).items():
+        full = f"{path}.{key}" if path else key
+        shown = short.get("properties", {}).get(key)
+        if shown is None:
+            shown = shorten(inner, frozenset(), path=full)
+        yield full, max(4, len(spaced({key: shown}).encode()) // 4)
+        yield from field_sizes(inner, shown, full)
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield from field_sizes(schema["additionalProperties"], short.get("additionalProperties", {}), f"{path}.*")
 
 
 @lru_cache(maxsize=1024)
