@@ -13,7 +13,7 @@ CASE_TYPES = {
     "D": (("고정하중", "고정하중이에요", "DL 성격입니다"), ("dead load", "Dead.")),
     "L": (("활하중", "활하중으로", "라이브요"), ("live load", "Live.")),
     "W": (("풍하중", "풍하중입니다"), ("wind load", "Wind.")),
-    "S": (("적설하중", "설하중이요"), ("snow load", "Snow.")),
+    "S": (("적설하중", "설하중이요"), ("snow load", "Snow load.")),
     "T": (("온도하중", "온도요"), ("temperature", "Temperature load.")),
     "USER": (("사용자정의", "사용자 정의로 해줘"), ("user defined", "User defined load.")),
 }
