@@ -96,6 +96,12 @@ def test_order_counts_only_where_it_is_shape() -> None:
     assert not comparing.all_exact([LOAD, ids[0]], [LOAD, LOAD])
 
 
+def test_a_range_is_its_numbers() -> None:
+    asked = [call("POST /post/table", Argument={"TABLE_TYPE": "BEAMFORCE", "NODE_ELEMS": n})
+             for n in ({"TO": "3to5"}, {"KEYS": [3, 4, 5]}, {"KEYS": [3, 5]})]  # fmt: skip
+    assert comparing.all_exact(asked[:1], asked[1:2]) and not comparing.all_exact(asked[:1], asked[2:])
+
+
 def test_whole_numbers_agree_exactly() -> None:
     loads = [call("POST /db/cnld", Assign={"3": {"ITEMS": [{"ID": 1, "FZ": value}]}}) for value in (1488000, 1488001.0)]
     assert not comparing.all_exact(loads[:1], loads[1:])

@@ -6,6 +6,7 @@ Numbers agree within a tolerance; lists of node or element numbers agree in any 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from gennx.emulator.values import clone, same
 from gennx.schemas.catalogue import ANNOTATION, Schema, Tool
 from gennx.trainer.evaluation.items import Call
 
+RANGE = re.compile(r"(\d+)\s*to\s*(\d+)")
+MOST_NUMBERS = 10_000
 TOLERANCE = 1e-6
 """Relative, of numbers that are not both whole; whole numbers agree exactly."""
 ORDERED = frozenset({
@@ -56,6 +59,8 @@ def completed(call: Call) -> dict[str, Any]:
         return dict(arguments)
     if not arguments and tool.endpoint.schema.get("properties", {}).get("Argument", {}).get("type") == "object":
         arguments = {"Argument": {}}  # an empty body and an empty Argument are one command
+    if not tool.endpoint.is_table:
+        _spell_out(arguments)
     own = default_rules().of(tool.endpoint)
     bodies = arguments.get("Assign") if tool.endpoint.is_table else {"": arguments}
     for body in bodies.values() if isinstance(bodies, dict) else ():
@@ -66,6 +71,17 @@ def completed(call: Call) -> dict[str, Any]:
         else:
             _fill_lists(body, own.filler)
     return dict(arguments)
+
+
+def _spell_out(node: Any) -> None:
+    """Ranges of numbers (`"TO": "1to4"`) as the list (`KEYS`) that the API takes in their place."""
+    if isinstance(node, dict):
+        run = RANGE.fullmatch(str(node.get("TO"))) if "KEYS" not in node else None
+        if run and int(run[2]) - int(run[1]) < MOST_NUMBERS:
+            del node["TO"]
+            node["KEYS"] = list(range(int(run[1]), int(run[2]) + 1))
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _spell_out(inner)
 
 
 def _fill_lists(record: dict[str, Any], filler: Any) -> None:
