@@ -23,6 +23,8 @@ from gennx.generators.quantities import SCALES, flat, fresh_run, said_anew, shif
 from gennx.generators.units import factor_to
 from gennx.schemas.catalogue import Endpoint
 
+EXCLUDED = 0.08
+"""Share of ranges and lists of numbers that become a range with one or two left out."""
 SMALL_IDS = frozenset(
     {"material_id", "section_id", "thickness_id", "wall_id", "stage_id", "story_id", "serial", "record_id", "member_id"}
 )
@@ -301,7 +303,10 @@ class _Draw:
         alone = len(self._id_slots(self.id_class(name))) == 1
         if fixed or not alone or self.rng.random() < 0.25:
             return [move(n) for n in eg]
-        return fresh_run("range" if "join" in spec else spec["style"], move(eg[0]), self.rng)
+        style = "range" if "join" in spec else str(spec["style"])
+        if style in ("range", "list") and "join" not in spec and self.rng.random() < EXCLUDED:
+            style = "except"
+        return fresh_run(style, move(eg[0]), self.rng)
 
     def _rows(self, drawn: Drawn) -> None:
         slots = [n for n, s in self.specs.items() if s.get("row")]

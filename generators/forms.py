@@ -114,6 +114,12 @@ def run(numbers: Sequence[int], lang: str, rng: random.Random, tag: str = "", st
     if 0 < len(gone) <= 2 and len(texts) > 4:
         whole = _ranged(texts[0], texts[-1], lang, rng, tag)
         left = " ".join(map(str, gone)) if len(gone) == 1 else ", ".join(map(str, gone))
+        if style != "except":  # what stands behind the numbers was written for numbers alone: 210~214번(212 제외)에
+            return (
+                f"{whole}({left}{rng.choice(('번 제외', '번 빼고', ' 제외'))})"
+                if lang == "ko"
+                else f"{whole} except {left}"
+            )
         if lang == "ko":
             return rng.choice((f"{whole}({left}번 제외)", f"{whole}, {left}번은 빼고", f"{whole} 중 {left}번 제외하고"))
         return rng.choice((f"{whole} except {left}", f"{whole} (not {left})", f"{whole}, without {left},"))

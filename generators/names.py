@@ -31,6 +31,15 @@ _MARKS = (
     "1", "2", "3", "4", "5", "7", "12", "A", "B", "C", "_1", "_2", "-1", "-2", "-A", "-B", "_NEW", "_R1", "01", "02", "03", "(1)", "(2)", "_X", "_Y",
 )
 # fmt: on
+INVENTED = 0.3
+"""Share of names that are made up."""
+# fmt: off
+_PLACES = (
+    "동관", "서관", "남측", "북측", "별관", "본동", "교육동", "체육관", "연구동", "로비", "램프", "지하", "코어", "옥상", "필로티", "연결통로",
+    "정문", "기계실", "전기실", "수조", "물탱크", "주차", "캐노피", "1공구", "2공구", "증축부", "기존동", "창고동", "배면", "전면", "외곽", "중정",
+)
+_PARTS = ("보", "기둥", "벽", "슬래브", "기초", "지점", "구간", "부재", "가새", "트러스", "검토", "안", "라인", "존", "열", "파트")
+# fmt: on
 _SIDES = frozenset({"_X", "_Y"})
 _LOADS = {
     "seismic": r"E|RX|RY|RS|지진", "wind": r"W|풍", "snow": r"S$|SN|설|적설", "temperature": r"T|온도", "live": r"L|RL|ROOF|활|적재|지붕|Crane",
@@ -52,12 +61,32 @@ def _like_pool(table: str, lang: str, hangul: bool | None, kind: str) -> tuple[s
     return tuple(of_kind or fitting or every)
 
 
+def _invented(hangul: bool, rng: random.Random) -> str:
+    """A name that no list holds, so that names are copied from the request and not guessed: KR-07, aTOB3, 별관보 2."""
+    if hangul:
+        return f"{rng.choice(_PLACES)}{rng.choice(('', '', '_', ' '))}{rng.choice(_PARTS)}{rng.choice(('', '', '1', '2', '_A', '-3', '(하)', '01'))}"
+    letters = "".join(rng.choice(part) for part in ("BCDFGHKLMNPRSTVWXZ", "AEIOULRNTSX", "BCDGKLMNPRSTVX"))[
+        : rng.choice((1, 2, 2, 3))
+    ]
+    shape = rng.random()
+    if shape < 0.2:
+        letters = letters.capitalize() + rng.choice(("line", "dek", "run", "ton", "ram", "set", "bay"))
+    elif shape < 0.35:
+        letters = rng.choice("abcdefgnpqrstx") + letters
+    number = rng.choice((str(rng.randint(1, 9)), f"{rng.randint(0, 99):02d}", str(rng.randint(100, 999))))
+    return f"{letters}{rng.choice(('', '', '-', '_'))}{number}{rng.choice(('', '', '', 'A', 'b', '_R', '-2', 'x'))}"
+
+
 def fresh(table: str, lang: str, rng: random.Random, like: str = "") -> str:
     """A name for a record of that table (`db/STLD`); `like` is a name whose looks are kept: Korean or not, and what load it tells of."""
     hangul = any("가" <= c <= "힣" for c in like)
     kind = load_kind(like) if table == "db/STLD" else ""
     pool = _like_pool(table, "ko" if hangul else lang, hangul if like else None, kind)
     name = rng.choice(pool)
+    if kind and rng.random() < INVENTED / 2:  # what load it is stays to be seen
+        return f"{name}_{rng.choice('ABCDEFGHKLMNPRST')}{rng.choice(('', rng.randint(1, 40)))}"
+    if not kind and rng.random() < INVENTED:
+        return _invented(hangul or (not like and lang == "ko" and rng.random() < 0.4), rng)
     if rng.random() < 0.4 and len(name) < 12:
         mark = rng.choice(_MARKS)
         if table != "db/STLD" or mark not in _SIDES or load_kind(name) in ("seismic", "wind"):

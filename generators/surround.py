@@ -14,6 +14,7 @@ from typing import Any
 from gennx.generators.lexicon import TEMPLATES
 from gennx.generators.marks import MARKED
 from gennx.generators.particles import PAIRS, particle
+from gennx.generators.respelling import corrected, in_words
 
 _ENDING = re.compile(
     r"(?<=[가-힣]) ?(줘요|줘라|줘|주세요|주세용|주십시오|주시겠어요\?|주실래요\?|주실 수 있나요\?|주시기 바랍니다|주라|줄래\?|주시면 감사하겠습니다|주시면 됩니다)(?=[.!~ ㅎㅠ]*(?:\n|$))"
@@ -53,6 +54,10 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, op
         text = _synonyms(text, lang, rng)
     if lang == "ko" and rng.random() < 0.4 * strength:
         text = _register(text, rng)
+    if rng.random() < 0.3 * strength:
+        text = in_words(text, lang)
+    if rng.random() < 0.05 * strength:
+        text = corrected(text, lang, rng)
     several = "\n" in text
     before = rng.random() / strength if strength and opening else 1.0
     if before < 0.16:

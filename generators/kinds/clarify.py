@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +25,8 @@ NUMBER = re.compile(
     rf"(?!\s?(?:{UNITS}))"
 )
 """Whole numbers that look like those of nodes, elements and records."""
+MOST_USES = 3
+"""How often a request of the bank is used for one endpoint, with other numbers and surroundings."""
 SHORTEST = 12
 """Characters that a request without its missing value still has."""
 
@@ -41,22 +44,33 @@ def incomplete(lang: str) -> dict[str, list[dict[str, str]]]:
 
 def clarify(job: Job) -> dict[str, Any]:
     """A request of the bank that ends with the question, or one of ours without a value, answered and called. Raises Dropped."""
-    own = incomplete(job.lang).get(job.endpoint.uri, [])
-    fresh = [r for r in own if r["user"] not in job.seen.barren]
+    own = kept_for(incomplete(job.lang).get(job.endpoint.uri, []), job.split)
+    fresh = [r for r in own if f"{MOST_USES} {r['user']}" not in job.seen.barren]
     if fresh and job.rng.random() < 0.6:
         return _asked(job, job.rng.choice(fresh))
     return _answered(job)
 
 
+def kept_for(rows: list[dict[str, str]], split: str) -> list[dict[str, str]]:
+    """Rows of a bank for a split: about one in six is kept from training."""
+    return [r for r in rows if (zlib.crc32(r["user"].encode()) % 6 == 0) == (split != "train")]
+
+
 def _asked(job: Job, row: dict[str, str]) -> dict[str, Any]:
     """A written request and its question; whole numbers of two figures and more are shifted, in both alike."""
-    job.seen.barren.add(row["user"])
-    shift = job.rng.randint(0, 40)
+    uses = next(n for n in range(1, MOST_USES + 1) if f"{n} {row['user']}" not in job.seen.barren)
+    job.seen.barren.add(f"{uses} {row['user']}")
+    user, assistant = renumbered(row, job.rng.randint(0, 40))
     talk = job.talk()
-    talk.user(unmark(surround(_shifted(row["user"], shift), job.lang, job.rng, 0.5)))
-    talk.say(_shifted(row["assistant"], shift))
+    talk.user(unmark(surround(user, job.lang, job.rng, 0.5 if uses == 1 else 1.0)))
+    talk.say(assistant)
     tool = job.tool_of(job.endpoint.uri, row["method"])
     return job.finish(talk, "clarify", f"incomplete/{job.endpoint.uri}", [], near=tool, method=row["method"])
+
+
+def renumbered(row: dict[str, str], by: int) -> tuple[str, str]:
+    """Request and question of a bank row with other numbers of nodes, elements and records, alike in both."""
+    return _shifted(row["user"], by), _shifted(row["assistant"], by)
 
 
 def _shifted(text: str, by: int) -> str:

@@ -7,12 +7,16 @@ from typing import Any
 from gennx.generators.dialogues import Dropped, Talk, closing
 from gennx.generators.kinds.job import Job, say_keys, stock_keys
 from gennx.generators.leaves import call_leaves
+from gennx.generators.names import load_kind
 from gennx.generators.single import Case
 
+TYPE_OF = {"dead": "D", "live": "L", "wind": "W", "seismic": "E", "snow": "S", "temperature": "T"}
+"""Load case types by what a case's name tells."""
 CASE_TYPES = {
     "D": (("고정하중", "고정하중이에요", "DL 성격입니다"), ("dead load", "Dead.")),
-    "L": (("활하중", "활하중으로", "라이브요"), ("live load", "Live.")),
+    "L": (("활하중", "활하중으로", "활하중이요"), ("live load", "Live.")),
     "W": (("풍하중", "풍하중입니다"), ("wind load", "Wind.")),
+    "E": (("지진하중", "지진하중이에요"), ("earthquake load", "Earthquake load.")),
     "S": (("적설하중", "설하중이요"), ("snow load", "Snow load.")),
     "T": (("온도하중", "온도요"), ("temperature", "Temperature load.")),
     "USER": (("사용자정의", "사용자 정의로 해줘"), ("user defined", "User defined load.")),
@@ -63,7 +67,8 @@ def _missing_case(job: Job, talk: Talk, case: Case, name: str) -> dict[str, Any]
     if "error" not in failed.body:
         raise Dropped("not refused")
     talk.say(job.pick("nocase", case=name))
-    code = rng.choice(list(CASE_TYPES))
+    code = TYPE_OF.get(load_kind(name), "")
+    code = code if code in CASE_TYPES else rng.choice(list(CASE_TYPES))
     talk.user(rng.choice(CASE_TYPES[code][job.lang == "en"]))
     number = max((int(k) for k in talk.model.table("db/STLD")), default=0) + 1
     made = {"Assign": {str(number): {"NAME": name, "TYPE": code}}}

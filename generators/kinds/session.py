@@ -1,4 +1,4 @@
-"""Requests that have nothing to do with each other, one after another, as somebody works through a list.
+"""Requests that have nothing to do with each other, one after another, as somebody works through a list, with a question now and then.
 
 Four calls share one prompt's tool definitions, which are most of what a model reads: the cheapest dialogues to train on.
 """
@@ -9,8 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from gennx.generators.dialogues import Dropped, closing
+from gennx.generators.kinds.clarify import incomplete, kept_for, renumbered
 from gennx.generators.kinds.job import Job, stock
 from gennx.generators.kinds.parallel import clash, partner
+from gennx.generators.kinds.talk_only import conversations
+from gennx.generators.single import Case
 
 OWN = 0.65
 """How many of the further requests are about the same endpoint."""
@@ -34,7 +37,30 @@ def session(job: Job) -> dict[str, Any]:
     talk = job.talk()
     for case in cases:
         stock(talk, case.tool, case.arguments, rng)
-    for case in cases:
-        talk.user(case.text)
+    asides = dict(zip(rng.sample(range(len(cases)), min(2, len(cases))), _asides(job, cases), strict=False))
+    for index, case in enumerate(cases):
+        text = case.text
+        if index in asides:
+            aside, reply, later = asides[index]
+            talk.user(aside)
+            talk.say(reply)
+            text = f"{job.pick('later')} {text}" if later and rng.random() < 0.6 else text
+        talk.user(text)
         talk.say(closing(talk.call([(case.tool, case.arguments)]), job.lang, rng))
     return job.finish(talk, "session", cases[0].phrasing, [(c.tool, c.arguments) for c in cases])
+
+
+def _asides(job: Job, cases: list[Case]) -> list[tuple[str, str, bool]]:
+    """What is said between the requests and calls nothing: (user, assistant, whether something was left open).
+
+    A request that lacks something the call needs, and a question or a word that wants no call.
+    """
+    rng, out = job.rng, []
+    bank = incomplete(job.lang)
+    rows = kept_for([r for c in cases for r in bank.get(c.tool.endpoint.uri, ())], job.split)
+    if rows and rng.random() < 0.4:
+        out.append((*renumbered(rng.choice(rows), rng.randint(0, 40)), True))
+    if rng.random() < 0.2:
+        row = rng.choice(kept_for(conversations(job.lang), job.split))
+        out.append((row["user"], row["assistant"], False))
+    return out

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from gennx.generators.dialogues import Dropped, closing
+from gennx.generators.kinds.clarify import kept_for
 from gennx.generators.kinds.job import Job, stock_keys
 from gennx.generators.lexicon import TEMPLATES
 from gennx.generators.marks import unmark
@@ -41,7 +42,7 @@ def _conversation(job: Job) -> dict[str, Any]:
     """Each endpoint has its own share of the conversations, so that no two endpoints tell the same one."""
     pool = conversations(job.lang)
     endpoints = list(job.shop.maker.catalogue.endpoints)
-    mine = pool[endpoints.index(job.endpoint.uri) :: len(endpoints)]
+    mine = kept_for(pool[endpoints.index(job.endpoint.uri) :: len(endpoints)], job.split)
     if not mine:
         raise Dropped("no conversation of its own")
     row = job.rng.choice(mine)
