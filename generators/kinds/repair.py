@@ -13,12 +13,12 @@ from gennx.generators.single import Case
 TYPE_OF = {"dead": "D", "live": "L", "wind": "W", "seismic": "E", "snow": "S", "temperature": "T"}
 """Load case types by what a case's name tells."""
 CASE_TYPES = {
-    "D": (("고정하중", "고정하중이에요", "DL 성격입니다"), ("dead load", "Dead.")),
-    "L": (("활하중", "활하중으로", "활하중이요"), ("live load", "Live.")),
-    "W": (("풍하중", "풍하중입니다"), ("wind load", "Wind.")),
+    "D": (("고정하중", "고정하중이에요", "사하중입니다"), ("dead load", "Dead load.")),
+    "L": (("활하중", "활하중으로", "활하중이요"), ("live load", "Live load, thanks.")),
+    "W": (("풍하중", "풍하중입니다"), ("wind load", "Wind load.")),
     "E": (("지진하중", "지진하중이에요"), ("earthquake load", "Earthquake load.")),
     "S": (("적설하중", "설하중이요"), ("snow load", "Snow load.")),
-    "T": (("온도하중", "온도요"), ("temperature", "Temperature load.")),
+    "T": (("온도하중", "온도하중이요"), ("temperature", "Temperature load.")),
     "USER": (("사용자정의", "사용자 정의로 해줘"), ("user defined", "User defined load.")),
 }
 """Load case types as people answer them, Korean and English."""
