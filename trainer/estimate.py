@@ -15,6 +15,8 @@ from typing import Any
 from gennx.trainer.config import Settings
 from gennx.trainer.errors import TrainerError
 
+WORKSPACE = 32 << 20
+"""Bytes that cuBLAS takes for itself on Hopper; 8 MiB on smaller cards."""
 MIB = 1 << 20
 LOSS_TOKENS, LOSS_WIDTH = 4096, 32768  # tile of TRL's fused output head: tokens x vocabulary entries
 BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
@@ -114,11 +116,13 @@ def trained_parameters(shape: Shape, settings: Settings) -> int:
 def layer_bytes(shape: Shape, settings: Settings, element: int) -> int:
     """Bytes a token and block that the backward pass reads: inputs of norms and adapters, attention, gate and up.
 
-    With dropout, each adapted layer keeps its own masked input and a mask of one byte an element.
+    With dropout, each adapted layer keeps its own masked input and a mask of one byte an element, and nothing keeps
+    the unmasked ones (what the norms give out, and gate times up).
     """
     q, kv = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
     kept = (4 * shape.hidden + 2 * q + 2 * kv + 3 * shape.inner) * element + 4 * shape.heads
     if settings.lora.enabled and settings.lora.dropout > 0:
+        kept -= (2 * shape.hidden + shape.inner) * element
         targets = settings.lora.target_modules
         widths = [width for name, (width, _) in shape.linears.items() if targets == "all-linear" or name in targets]
         kept += sum(widths) * (element + 1)
@@ -128,9 +132,9 @@ def layer_bytes(shape: Shape, settings: Settings, element: int) -> int:
 def activation_bytes(shape: Shape, settings: Settings, tokens: int, element: int) -> int:
     """Activations at the peak: of all blocks, or with checkpointing each block's input and one block's all.
 
-    On top come the gradients that one block's backward pass holds at once: gate, up, their product, and two hidden.
+    On top come the gradients that one block's backward pass holds at once: of gate or up, and two hidden.
     """
-    passing = (3 * shape.inner + 2 * shape.hidden) * element
+    passing = (shape.inner + 2 * shape.hidden) * element
     block = layer_bytes(shape, settings, element)
     blocks = (
         shape.layers * shape.hidden * element + block
@@ -158,7 +162,10 @@ def estimate_memory(shape: Shape, settings: Settings, dtype: str, tokens: int, t
     if settings.training.gradient_checkpointing:
         stored = tokens * shape.layers * shape.hidden * element
         loss = max(0, loss + stored - activations)
-    return Memory(weight_bytes(shape, settings, held), adapter, activations, loss)
+    weights = weight_bytes(shape, settings, held) + WORKSPACE
+    if settings.model.quantization != "none":
+        weights += shape.inner * shape.hidden * element  # the largest layer, unpacked while it is used
+    return Memory(weights, adapter, activations, loss)
 
 
 def row_tokens(settings: Settings, longest: int) -> int:
