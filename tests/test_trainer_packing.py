@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
 
 from gennx.trainer import attention
-from gennx.trainer.config import Settings
+from gennx.trainer.config import Settings, load_settings
 from gennx.trainer.estimate import Shape, estimate_memory, trained_parameters, weight_bytes
 from gennx.trainer.train import packed_rows
 
@@ -124,3 +124,19 @@ def test_memory_is_counted_from_the_real_sizes() -> None:
     assert 1085 < weight_bytes(shape, settings, 2) / (1 << 20) < 1095
     short, long = (estimate_memory(shape, settings, "bfloat16", tokens).mib for tokens in (2048, 4096))
     assert short < long < 2 * short
+
+
+@pytest.mark.parametrize(
+    "preset, changes, tokens, share, peak",
+    [  # MiB measured on an H200 by benchmarks/training.py (docs/results/training.md)
+        ("h100", [], 16384, 0.2, 35807),
+        ("h100", ["lora.dropout=0.05"], 16384, 0.2, 48975),
+        ("h100", ["model.quantization=nf4"], 16384, 0.2, 33962),
+        ("rtx3060-6gb", [], 2048, 1.0, 1684),
+        ("rtx3060-6gb", ["training.max_length=4096"], 4096, 1.0, 2107),
+    ],
+)
+def test_memory_is_estimated_as_measured(preset: str, changes: list[str], tokens: int, share: float, peak: int) -> None:
+    shape = Shape(1536, 8960, 28, 12, 2, 128, 151936, True)
+    estimate = estimate_memory(shape, load_settings(preset, [], changes), "bfloat16", tokens, share).mib
+    assert abs(estimate / peak - 1) < 0.1
