@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 from gennx.generators.conditions import Schema, holds
 from gennx.generators.leaves import inner_schema
-from gennx.generators.tokens import count, spaced
+from gennx.generators.tokens import count_words, spaced
 from gennx.schemas.catalogue import Catalogue, Endpoint, Tool
 from gennx.schemas.projection import MAX_TOKENS, definition, droppable, shorten
 
@@ -32,6 +31,7 @@ class Definitions:
         self._tools: dict[str, list[Tool]] = {}
         for tool in self.pool:
             self._tools.setdefault(tool.endpoint.uri, []).append(tool)
+        self._marked = [(ts, _marks(ts[0].endpoint)) for ts in self._tools.values()]
         self._kept: dict[tuple[str, frozenset[str]], tuple[str, int]] = {}
         self._dropped: dict[tuple[str, frozenset[str], int], frozenset[str]] = {}
         self._lookalikes: dict[str, tuple[list[Tool], list[Tool]]] = {}
@@ -43,7 +43,7 @@ class Definitions:
         key = (tool.name, dropped)
         if key not in self._kept:
             text = spaced(definition(tool, self.style, dropped))
-            self._kept[key] = (text, count("\n" + text))
+            self._kept[key] = (text, count_words("\n" + text))
         return self._kept[key]
 
     def shown(self, tool: Tool, limit: int = RIGHT_TOKENS) -> tuple[str, int]:
@@ -105,10 +105,15 @@ class Definitions:
         return self._lookalikes[tool.name]
 
     def _near(self, own: Endpoint) -> list[Tool]:
+        """Tools of other endpoints of its category, with addresses that begin alike or names that share a word."""
         if own.uri not in self._neighbours:
-            tools = self._tools.values()
+            category, start, words = _marks(own)
             self._neighbours[own.uri] = [
-                t for ts in tools if _alike(ts[0].endpoint, own) for t in ts if t.endpoint is not own
+                t
+                for ts, (other_category, other_start, other_words) in self._marked
+                if category == other_category or start == other_start or not words.isdisjoint(other_words)
+                for t in ts
+                if t.endpoint is not own
             ]
         return self._neighbours[own.uri]
 
@@ -198,7 +203,6 @@ def field_sizes(schema: Schema, short: Schema, path: str = "") -> Iterator[tuple
         yield from field_sizes(schema["additionalProperties"], short.get("additionalProperties", {}), f"{path}.*")
 
 
-@lru_cache(maxsize=1024)
 def _marks(endpoint: Endpoint) -> tuple[str, str, frozenset[str]]:
     """Category, how the address begins, longer words of the name."""
     return (
@@ -206,12 +210,6 @@ def _marks(endpoint: Endpoint) -> tuple[str, str, frozenset[str]]:
         endpoint.uri.split("/")[1][:3].lower(),
         frozenset(w for w in endpoint.en.lower().split() if len(w) > 3),
     )
-
-
-def _alike(a: Endpoint, b: Endpoint) -> bool:
-    """True for endpoints of one category, with addresses that begin alike or names that share a word."""
-    (category, start, words), (other_category, other_start, other_words) = _marks(a), _marks(b)
-    return category == other_category or start == other_start or not words.isdisjoint(other_words)
 
 
 def used_paths(value: Any, path: str = "") -> list[str]:

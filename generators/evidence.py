@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property, lru_cache
 from typing import Any
 
 from gennx.generators import dofs
@@ -60,8 +61,12 @@ class Evidence:
     detail: Any = None
 
 
-Meaning = tuple[Decimal, Decimal, str | None]
-"""What a number may mean: the value, the factor that gives it, the unit of that factor."""
+SQUEEZED = dict.fromkeys(map(ord, " \t\n-_·‑"))
+"""Characters that do not count where phrases are looked for."""
+
+
+Meaning = tuple[Decimal, Decimal, str | None, float]
+"""What a number may mean: the value, the factor that gives it, the unit of that factor, about how large it is."""
 
 
 def _one(dimension: str) -> Decimal:
@@ -81,28 +86,27 @@ class Haystack:
         self.reading: Reading = read(text)
         self._meanings: dict[tuple[str, str], list[tuple[Number, list[Meaning]]]] = {}
         self.lower = text.lower()
-        kept = [i for i, c in enumerate(text) if c not in " \t\n-_·‑"]
-        self._at = kept
-        self._squeezed = "".join(self.lower[i] for i in kept)
+        self._squeezed = self.lower.translate(SQUEEZED)
+
+    @cached_property
+    def _at(self) -> list[int]:
+        """Where each character of the squeezed text stands."""
+        return [i for i, c in enumerate(self.lower) if ord(c) not in SQUEEZED]
 
     def meanings(self, dimension: str, kind: str) -> list[tuple[Number, list[Meaning]]]:
         """Each number of the text with what it may mean for a field of that dimension."""
         if (dimension, kind) not in self._meanings:
             units = self.reading.units
             self._meanings[dimension, kind] = [
-                (n, [(n.value * factor, factor, unit) for factor, unit in factors(n, dimension, kind, units)])
+                (n, [_meaning(n, factor, unit) for factor, unit in factors(n, dimension, kind, units)])
                 for n in self.reading.numbers
             ]
         return self._meanings[dimension, kind]
 
     def find(self, phrase: str) -> Iterator[tuple[int, int]]:
         """Spans of a phrase. Latin words must stand alone; a single Korean syllable must begin a word."""
-        low = phrase.lower().strip()
-        sign = low[0] if low and low[0] in "+-−" else ""
-        wanted = "".join(c for c in low.lstrip("+-−") if c not in " \t\n-_·‑")
-        if not wanted:
-            return
-        at = self._squeezed.find(wanted)
+        sign, wanted = _sought(phrase)
+        at = self._squeezed.find(wanted) if wanted else -1
         while at >= 0:
             start, end = self._at[at], self._at[at + len(wanted) - 1] + 1
             if sign and self.text[:start].rstrip()[-1:] not in (("-", "−", "–") if sign in "-−" else ("+",)):
@@ -123,12 +127,24 @@ class Haystack:
         return not (len(wanted) == 1 and _hangul(wanted) and _hangul(before))
 
 
+@lru_cache(maxsize=1 << 16)
+def _sought(phrase: str) -> tuple[str, str]:
+    """A phrase's sign and what to look for in a squeezed text."""
+    low = phrase.lower().strip()
+    return low[0] if low and low[0] in "+-−" else "", low.lstrip("+-−").translate(SQUEEZED)
+
+
 def _latin(c: str) -> bool:
     return c.isascii() and c.isalnum()
 
 
 def _hangul(c: str) -> bool:
     return "가" <= c <= "힣"
+
+
+def _meaning(number: Number, factor: Decimal, unit: str | None) -> Meaning:
+    value = number.value * factor
+    return value, factor, unit, float(value)
 
 
 def same(a: Decimal, b: Decimal, loose: bool = False) -> bool:
@@ -177,8 +193,12 @@ def number_evidence(value: float, note: dict[str, Any], hay: Haystack) -> Iterat
     plain = Decimal(repr(value))
     dimension, kind = note.get("dim", "none"), note.get("kind", "")
     measured = plain * hay.size(dimension)
+    sizes = abs(float(plain)), abs(float(measured))
     for number, meanings in hay.meanings(dimension, kind):
-        for meant, factor, unit in meanings:
+        for meant, factor, unit, about in meanings:
+            size = sizes[unit is not None]
+            if abs(abs(about) - size) > 0.02 * size:  # most are far apart
+                continue
             wanted = plain if unit is None else measured
             if same(meant, wanted, number.word or "/" in number.written):
                 yield Evidence(number.start, number.tail, "number", (number, factor, unit, False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,31 +62,40 @@ def _kind(value: Any, note: Schema) -> str:
     return "string" if isinstance(value, str) else "number"
 
 
-def walk(
-    value: Any, schema: Schema, place: Place, field: str, note: Schema | None = None, holder: Any = None, optional: bool = False,
-    slot: bool = False,
-) -> Iterator[Leaf]:  # fmt: skip
+def walk(record: Any, schema: Schema, place: Place = ()) -> list[Leaf]:
     """Leaves of a record or body, in the order of the value."""
+    out: list[Leaf] = []
+    _walk(out, record, schema, place, "", None, None, False, False)
+    return out
+
+
+def _walk(
+    out: list[Leaf], value: Any, schema: Schema, place: Place, field: str, note: Schema | None, holder: Any, optional: bool, slot: bool
+) -> None:  # fmt: skip
     note = schema.get(ANNOTATION) or note or {}
     if isinstance(value, dict):
         if not value and field:
-            yield Leaf(place, field, value, note, schema.get("default", _NO_DEFAULT), "empty", holder, optional, slot)
+            out.append(
+                Leaf(place, field, value, note, schema.get("default", _NO_DEFAULT), "empty", holder, optional, slot)
+            )
         known = schema.get("properties", {})
         rest = schema.get("additionalProperties")
+        required = schema.get("required", ())
         for key, inner in value.items():
             sub, full = known.get(key), f"{field}.{key}" if field else key
+            own = sub is not None
             if sub is None:
                 sub, full = rest if isinstance(rest, dict) else {}, f"{field}.*" if field else "*"
-            free = key in known and key not in schema.get("required", ()) and not slot
-            yield from walk(inner, sub, (*place, key), full, None if key in known else note, value, free, slot)
+            free = own and not slot and key not in required
+            _walk(out, inner, sub, (*place, key), full, None if own else note, value, free, slot)
     elif isinstance(value, list) and value and isinstance(value[0], dict):
-        fixed = schema.get("minItems", 0) == schema.get("maxItems") and len(value) > 1
+        slot = slot or (schema.get("minItems", 0) == schema.get("maxItems") and len(value) > 1)
+        items = schema.get("items", {})
         for index, inner in enumerate(value):
-            yield from walk(inner, schema.get("items", {}), (*place, index), field, note, value, False, slot or fixed)
+            _walk(out, inner, items, (*place, index), field, note, value, False, slot)
     else:
-        yield Leaf(
-            place, field, value, note, schema.get("default", _NO_DEFAULT), _kind(value, note), holder, optional, slot
-        )
+        default = schema.get("default", _NO_DEFAULT)
+        out.append(Leaf(place, field, value, note, default, _kind(value, note), holder, optional, slot))
 
 
 def elements(leaf: Leaf) -> list[Leaf]:
@@ -110,10 +118,10 @@ def call_leaves(tool: Tool, arguments: dict[str, Any]) -> list[Leaf]:
     if endpoint.is_table:
         for key, record in arguments.get("Assign", {}).items():
             out.append(Leaf(("Assign", key), "key", int(key) if key.isdigit() else key, note, _NO_DEFAULT, "key"))
-            out += walk(record, endpoint.schema, ("Assign", key), "")
+            out += walk(record, endpoint.schema, ("Assign", key))
     else:
         body = {k: v for k, v in arguments.items() if k != "ids"}
-        out += walk(body, endpoint.schema, (), "") if body else ()
+        out += walk(body, endpoint.schema) if body else ()
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -19,6 +20,7 @@ def package_version(name: str) -> str:
         return "not installed"
 
 
+@lru_cache(maxsize=1 << 16)
 def skeleton(text: str) -> str:
     """A text with its values masked: numbers, Latin names with digits, quoted words."""
     text = re.sub(r"\"[^\"]*\"|'[^']*'|‘[^’]*’", "<q>", text)

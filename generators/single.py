@@ -256,7 +256,7 @@ def thin(endpoint: Endpoint, record: Any, focus: Focus, method: str, rng: random
         return record
     spared = [
         x.place
-        for x in walk(record, endpoint.schema, (), "")
+        for x in walk(record, endpoint.schema)
         if x.optional and is_default(x) and x.field != focus.path and rng.random() < 0.8
     ]
     thinned = without(record, spared) if spared else record
