@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from gennx.emulator.conditions import Test, compile_test
@@ -26,6 +27,12 @@ class Bar:
     when_true: tuple[Path, ...]
     when_false: tuple[Path, ...]
     asks: tuple[str, ...] = ()  # fields whose mere presence makes the condition hold
+
+    @cached_property
+    def concerns(self) -> frozenset[str] | None:
+        """Fields of the object that the bar may take a default from; None if it reaches deeper."""
+        paths = (*self.when_true, *self.when_false)
+        return None if any(len(p) > 1 for p in paths) else frozenset((*self.asks, *(p[0] for p in paths)))
 
 
 @dataclass
@@ -53,7 +60,10 @@ class Filler:
                 filler._fill(item, added)
 
     def _prune(self, record: dict[str, Any], added: Added) -> None:
+        own = {name for name in self.values if (id(record), name) in added} if self.bars else set()
         for bar in self.bars:
+            if bar.concerns is not None and own.isdisjoint(bar.concerns):
+                continue
             holds = bar.test(record)
             if holds and any(p[0] in record and (id(record), p[0]) not in added for p in bar.when_true):
                 for name in bar.asks:  # a default must not bar what the request says

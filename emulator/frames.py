@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import ModuleType
@@ -181,10 +181,26 @@ def _solver() -> Any:
         setattr(sys.modules[name], "Rectangle", None)  # noqa: B010
     try:
         from Pynite import FEModel3D  # type: ignore[import-untyped]
+        from Pynite.Member3D import Member3D  # type: ignore[import-untyped]
     finally:
         for name in absent:
             del sys.modules[name]
+    Member3D.T = _remembered(Member3D.T)
     return FEModel3D
+
+
+def _remembered(turn: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A member's axes, which PyNite works out some twenty times: once for where it lies."""
+
+    def turned(member: Any) -> Any:
+        a, b = member.i_node, member.j_node
+        lies = (a.X, a.Y, a.Z, b.X, b.Y, b.Z, member.rotation)
+        known = member.__dict__.get("_lies")
+        if known is None or known[0] != lies:
+            known = member._lies = (lies, turn(member))
+        return known[1]
+
+    return turned
 
 
 def _add_member(model: Any, line: Line) -> None:

@@ -9,16 +9,21 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from gennx.generators.conditions import Schema, holds
 from gennx.generators.leaves import inner_schema
+from gennx.generators.lexicon import TEMPLATES, folder_of
 from gennx.generators.tokens import count_words, spaced
 from gennx.schemas.catalogue import Catalogue, Endpoint, Tool
 from gennx.schemas.projection import MAX_TOKENS, definition, droppable, shorten
 
 RIGHT_TOKENS = 640
 LOOKALIKE_TOKENS = 240
+LONGEST_UNSAID = 24
 LIMITS = (RIGHT_TOKENS, 520, 420, 330, 260, 200, 150, 120, 90)
 
 
@@ -42,7 +47,9 @@ class Definitions:
         """A definition as JSON and its tokens."""
         key = (tool.name, dropped)
         if key not in self._kept:
-            text = spaced(definition(tool, self.style, dropped))
+            made = definition(tool, self.style, dropped)
+            tell_unsaid(made, tool)
+            text = spaced(made)
             self._kept[key] = (text, count_words("\n" + text))
         return self._kept[key]
 
@@ -52,11 +59,13 @@ class Definitions:
             return self.of(tool, frozenset())
         return self.of(tool, self._fit(tool, frozenset(), limit))
 
-    def for_call(self, tool: Tool, arguments: dict[str, Any], limit: int, by_variant: bool) -> tuple[str, int]:
-        """The right tool's definition: every field that the call uses, others as the limit allows."""
+    def for_calls(
+        self, tool: Tool, calls: Sequence[dict[str, Any]], limit: int, by_variant: bool
+    ) -> tuple[str, int]:
+        """The right tool's definition: every field that its calls use, others as the limit allows."""
         if tool.method in ("GET", "DELETE"):
             return self.of(tool, frozenset())
-        records = list(arguments.get("Assign", {}).values()) if tool.endpoint.is_table else [arguments]
+        records = [r for a in calls for r in (a.get("Assign", {}).values() if tool.endpoint.is_table else (a,))]
         barred: frozenset[str] = frozenset()
         if by_variant and records:
             barred = frozenset.intersection(*(frozenset(barred_paths(tool.endpoint.schema, r)) for r in records))
@@ -65,11 +74,11 @@ class Definitions:
 
     def _fit(self, tool: Tool, barred: frozenset[str], limit: int) -> frozenset[str]:
         """Fields to leave out so that the definition keeps to the limit, the rarest first; the same for a creation and a change, which is no longer."""
-        if tool.method == "PUT" and "POST" in tool.endpoint.methods:
-            tool = Tool(tool.endpoint, "POST")
-        key = (tool.name, barred, limit)
+        key = (tool.endpoint.uri, barred, limit)
         if key in self._dropped:
             return self._dropped[key]
+        if tool.method == "PUT" and "POST" in tool.endpoint.methods:
+            tool = Tool(tool.endpoint, "POST")
         dropped = set(barred)
         over = self.of(tool, barred)[1] - limit
         if over > 0:
@@ -127,21 +136,21 @@ class Definitions:
     ) -> tuple[str, int, list[str]]:
         """(JSON list of the tools that the calls use and `count` look-alikes, their tokens together, names in order).
 
-        Half of the look-alikes are close, half random. They are shortened, and fewer are offered, when the budget is short; the right tools always stand. Tools
-        named in `without` are never offered.
+        Half of the look-alikes are close, half random. They are shortened, and fewer are offered, when the budget is short; the right tools always stand, with all
+        that the calls use. Tools named in `without` are never offered.
         """
-        right: dict[str, tuple[Tool, dict[str, Any]]] = {}
+        right: dict[str, tuple[Tool, list[dict[str, Any]]]] = {}
         for tool, arguments in calls:
             if tool.name not in without:
-                right.setdefault(tool.name, (tool, arguments))
+                right.setdefault(tool.name, (tool, []))[1].append(arguments)
         chosen: list[tuple[str, str]] = []
         total = 0
         left = len(right)
-        for tool, arguments in right.values():
+        for tool, own in right.values():
             room = max(90, (budget - total) // max(1, left))
-            made, size = self.for_call(tool, arguments, _limit(room), rng.random() < 0.5)
-            if size > room:  # a long call leaves no room for every field it uses
-                made, size = self.shown(tool, _limit(room))
+            made, size = self.for_calls(tool, own, _limit(room), rng.random() < 0.5)
+            if size > room:  # what the calls use and no more
+                made, size = self.for_calls(tool, own, LIMITS[-1], True)
             chosen.append((tool.named(self.style), made))
             total += size
             left -= 1
@@ -171,6 +180,34 @@ class Definitions:
             wanted.append(pool[rng.randrange(len(pool))])
         wanted += [self.pool[rng.randrange(len(self.pool))] for _ in range(3 * count)]
         return wanted
+
+
+@lru_cache(maxsize=512)
+def unsaid(uri: str) -> tuple[tuple[tuple[str, ...], str], ...]:
+    """Fields of an endpoint that the API wants and people do not mention, with the value they then have (the rules of its `words.json`)."""
+    path = TEMPLATES / folder_of(uri) / "words.json"
+    if not path.is_file():
+        return ()
+    rules = orjson.loads(path.read_bytes()).get("follows", ())
+    return tuple((tuple(r["field"].split(".")), orjson.dumps(r["value"]).decode()) for r in rules if "value" in r and not r.get("if"))
+
+
+def tell_unsaid(made: dict[str, Any], tool: Tool) -> None:
+    """Add to the description of a required field what it is when nothing is said of it."""
+    if tool.method != "POST":
+        return
+    body = made["function"]["parameters"]
+    body = body["properties"]["Assign"]["additionalProperties"] if tool.endpoint.is_table else body
+    for path, value in unsaid(tool.endpoint.uri):
+        node: Any = body
+        for depth, part in enumerate(path):
+            node = node.get("items", node)
+            if part not in node.get("properties", {}) or (depth == len(path) - 1 and part not in node.get("required", ())):
+                break
+            node = node["properties"][part]
+        else:
+            if len(value) <= LONGEST_UNSAID:
+                node["description"] = f"{node['description']}; {value} if unsaid" if "description" in node else f"{value} if unsaid"
 
 
 def _limit(room: int) -> int:

@@ -61,7 +61,7 @@ class Evidence:
     detail: Any = None
 
 
-SQUEEZED = dict.fromkeys(map(ord, " \t\n-_·‑"))
+SQUEEZED = " \t\n-_·‑"
 """Characters that do not count where phrases are looked for."""
 
 
@@ -86,12 +86,12 @@ class Haystack:
         self.reading: Reading = read(text)
         self._meanings: dict[tuple[str, str], list[tuple[Number, list[Meaning]]]] = {}
         self.lower = text.lower()
-        self._squeezed = self.lower.translate(SQUEEZED)
+        self._squeezed = _squeezed(self.lower)
 
     @cached_property
     def _at(self) -> list[int]:
         """Where each character of the squeezed text stands."""
-        return [i for i, c in enumerate(self.lower) if ord(c) not in SQUEEZED]
+        return [i for i, c in enumerate(self.lower) if c not in SQUEEZED]
 
     def meanings(self, dimension: str, kind: str) -> list[tuple[Number, list[Meaning]]]:
         """Each number of the text with what it may mean for a field of that dimension."""
@@ -127,11 +127,17 @@ class Haystack:
         return not (len(wanted) == 1 and _hangul(wanted) and _hangul(before))
 
 
+def _squeezed(text: str) -> str:
+    for c in SQUEEZED:
+        text = text.replace(c, "")
+    return text
+
+
 @lru_cache(maxsize=1 << 16)
 def _sought(phrase: str) -> tuple[str, str]:
     """A phrase's sign and what to look for in a squeezed text."""
     low = phrase.lower().strip()
-    return low[0] if low and low[0] in "+-−" else "", low.lstrip("+-−").translate(SQUEEZED)
+    return low[0] if low and low[0] in "+-−" else "", _squeezed(low.lstrip("+-−"))
 
 
 def _latin(c: str) -> bool:

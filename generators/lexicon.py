@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gennx.generators.leaves import Leaf, inner_schema
 from gennx.schemas.catalogue import ANNOTATION, Endpoint, Schema
@@ -37,8 +37,7 @@ def value_key(value: Any) -> str:
     return str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(NamedTuple):
     """Words that say a value of a field."""
 
     text: str

@@ -194,7 +194,8 @@ def _digit_numbers(text: str, written: Sequence[re.Match[str]]) -> Iterator[Numb
 
 
 def _word_numbers(text: str) -> Iterator[Number]:
-    for match in _KO_WORD.finditer(text):
+    korean = not text.isascii()
+    for match in _KO_WORD.finditer(text) if korean else ():
         if not match.group():
             continue
         value = (
@@ -203,7 +204,7 @@ def _word_numbers(text: str) -> Iterator[Number]:
             else (_KO_UNITS.get(match["bare"]) or _KO_TENS[match["bare"]])
         )
         yield Number(match.start(), match.end(), match.end(), Decimal(value), None, match.group(), True)
-    for match in _SINO_WORD.finditer(text):
+    for match in _SINO_WORD.finditer(text) if korean else ():
         total, digit = 0, 0
         for c in match["sino"]:
             if c in _SINO:

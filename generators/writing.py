@@ -53,7 +53,7 @@ def make_parts(settings: Settings, uris: list[str], workers: int, parts: Path) -
     prepare(settings)  # before the processes part, so that they share it where they are forked
     with ProcessPoolExecutor(workers, initializer=prepare, initargs=(settings,)) as pool:
         waiting: set[Future[int]] = set()
-        rest = iter(uris)
+        rest = iter(reversed(uris))  # operations and results, which take longest, come last in the catalogue
         try:
             for uri in rest:
                 waiting.add(pool.submit(_make_part, settings, uri, parts))

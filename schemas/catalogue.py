@@ -50,17 +50,17 @@ class Endpoint:
     empty_ok: bool = False
     unconfirmed: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def is_table(self) -> bool:
         """True for `db/*`: records under `Assign`, keyed by number."""
         return self.uri.startswith("db/")
 
-    @property
+    @cached_property
     def single(self) -> bool:
         """True for a table that holds one record, under the key "1"."""
         return self.key == "single"
 
-    @property
+    @cached_property
     def table(self) -> str:
         """The upper-case key under which the server answers, e.g. `NODE`, `LLANID`."""
         return self.uri.split("/")[1].upper()
@@ -212,7 +212,7 @@ class Catalogue:
         endpoint = self.endpoint(uri)
         if method not in endpoint.methods:
             raise CatalogueError(f"{endpoint.uri} has no {method}; it has {', '.join(endpoint.methods)}")
-        return self.tools[Tool(endpoint, method).name]
+        return self.tools[f"{method} /{endpoint.uri.lower()}"]
 
 
 def schema_path(uri: str, root: Path = HERE) -> Path:
