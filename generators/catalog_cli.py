@@ -226,6 +226,41 @@ def _lint_plans(catalogue: Catalogue, limit: int) -> int:
 
 
 @main.command()
+@click.argument("uris", nargs=-1, metavar="[URI]...")
+@click.option("--tier", "tiers", type=Tier(), multiple=True, help="Only this tier.")
+@click.option("--draws", type=click.IntRange(min=1), default=1000, show_default=True, help="Requests drawn a tool.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--all", "every", is_flag=True, help="Show every tool, not only those with fewer than wanted.")
+@click.option("--templates", type=click.Path(path_type=Path), help="Template folder beside the package's own.")
+@click.option("--format", "style", type=FORMATS, default="table")
+def skeletons(
+    uris: tuple[str, ...],
+    tiers: tuple[tuple[int, ...], ...],
+    draws: int,
+    seed: int,
+    every: bool,
+    templates: Path | None,
+    style: str,
+) -> None:
+    """Count the different sentences (values masked) that each tool's words make, beside how many are wanted."""
+    from gennx.generators.skeletons import widths
+
+    catalogue = load_catalogue()
+    endpoints = [catalogue.endpoint(u) for u in uris] or _chosen(tiers, (), ())
+    rows: list[dict[str, Any]] = []
+    tools = 0
+    for width in widths(catalogue, endpoints, draws, seed, templates):
+        tools += 1
+        if every or width.skeletons < width.wanted:
+            rows.append({"tool": width.tool.name, "tier": width.tool.endpoint.tier, "made": width.made,
+                         "skeletons": width.skeletons, "wanted": width.wanted})  # fmt: skip
+    print_rows(rows, style)
+    if style == "table":
+        short = sum(r["skeletons"] < r["wanted"] for r in rows)
+        click.echo(f"{tools} tools, {short} with fewer skeletons than wanted in {draws:,} draws")
+
+
+@main.command()
 @click.argument("requests", required=False, type=click.Path(path_type=Path))
 @click.option("--endpoint", "uris", multiple=True, help="Harvest the requests.jsonl of this endpoint's folder again.")
 @click.option(

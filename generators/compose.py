@@ -22,9 +22,10 @@ from gennx.generators.leaves import Leaf, call_leaves
 from gennx.generators.lexicon import TEMPLATES, Lexicon
 from gennx.generators.marks import CLOSE, MID, OPEN
 from gennx.generators.particles import settle
-from gennx.generators.telling import NOUNS, Teller
+from gennx.generators.telling import NOUNS, Teller, Unsayable
 from gennx.schemas.catalogue import Tool
 
+MOST_NAMESAKES = 2
 HEADER = re.compile(r"^\[([A-Z]+) (\w+)\]$")
 
 
@@ -76,10 +77,20 @@ def _told(leaves: Sequence[Leaf], lexicon: Lexicon, tool: Tool) -> list[Leaf]:
     return [x for x in leaves if x.kind not in ("key", "empty") and not follows(x, lexicon, tool)]
 
 
+def _tell_apart(leaves: Sequence[Leaf], lang: str) -> None:
+    """Raises Unsayable where many fields have one name: a list of them would tell nobody which is which."""
+    fields: dict[str, set[str]] = {}
+    for leaf in leaves:
+        fields.setdefault(leaf.name(lang), set()).add(leaf.field)
+    if any(len(own) > MOST_NAMESAKES for own in fields.values()):
+        raise Unsayable("fields of one name")
+
+
 def compose(tool: Tool, arguments: dict[str, Any], lexicon: Lexicon, lang: str, rng: random.Random) -> Composed:
     """Words for a call. Raises Unsayable where a value has no words."""
     teller = Teller(tool, lexicon, lang, rng)
     leaves = call_leaves(tool, arguments)
+    _tell_apart(_told(leaves, lexicon, tool), lang)
     section = section_of(tool, arguments)
     scope: dict[str, Any] = {"title": _title(tool, lang, rng), "ids": "", "target": "", "facts": ""}
     keys = [x.value for x in leaves if x.kind == "key"]

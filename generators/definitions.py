@@ -59,9 +59,7 @@ class Definitions:
             return self.of(tool, frozenset())
         return self.of(tool, self._fit(tool, frozenset(), limit))
 
-    def for_calls(
-        self, tool: Tool, calls: Sequence[dict[str, Any]], limit: int, by_variant: bool
-    ) -> tuple[str, int]:
+    def for_calls(self, tool: Tool, calls: Sequence[dict[str, Any]], limit: int, by_variant: bool) -> tuple[str, int]:
         """The right tool's definition: every field that its calls use, others as the limit allows."""
         if tool.method in ("GET", "DELETE"):
             return self.of(tool, frozenset())
@@ -189,7 +187,11 @@ def unsaid(uri: str) -> tuple[tuple[tuple[str, ...], str], ...]:
     if not path.is_file():
         return ()
     rules = orjson.loads(path.read_bytes()).get("follows", ())
-    return tuple((tuple(r["field"].split(".")), orjson.dumps(r["value"]).decode()) for r in rules if "value" in r and not r.get("if"))
+    return tuple(
+        (tuple(r["field"].split(".")), orjson.dumps(r["value"]).decode())
+        for r in rules
+        if "value" in r and not r.get("if")
+    )
 
 
 def tell_unsaid(made: dict[str, Any], tool: Tool) -> None:
@@ -202,12 +204,16 @@ def tell_unsaid(made: dict[str, Any], tool: Tool) -> None:
         node: Any = body
         for depth, part in enumerate(path):
             node = node.get("items", node)
-            if part not in node.get("properties", {}) or (depth == len(path) - 1 and part not in node.get("required", ())):
+            if part not in node.get("properties", {}) or (
+                depth == len(path) - 1 and part not in node.get("required", ())
+            ):
                 break
             node = node["properties"][part]
         else:
             if len(value) <= LONGEST_UNSAID:
-                node["description"] = f"{node['description']}; {value} if unsaid" if "description" in node else f"{value} if unsaid"
+                node["description"] = (
+                    f"{node['description']}; {value} if unsaid" if "description" in node else f"{value} if unsaid"
+                )
 
 
 def _limit(room: int) -> int:

@@ -19,10 +19,14 @@ from gennx.generators.fields import note_of, schema_of, steering_fields
 from gennx.generators.harvest.binding import FACT_KINDS
 from gennx.generators.leaves import inner_schema, is_numbered
 from gennx.generators.lexicon import Lexicon, value_key
-from gennx.generators.quantities import SCALES, flat, fresh_run, said_anew, shift_of, typed, within
+from gennx.generators.quantities import NARROW_SCALES, SCALES, flat, fresh_run, said_anew, shift_of, typed, within
 from gennx.generators.units import factor_to
 from gennx.schemas.catalogue import Endpoint
 
+FIXED_KINDS = frozenset({"strength", "modulus", "thermal", "weight_density"})
+FIXED_DIMENSIONS = frozenset(
+    {"force/length3", "mass/length3", "1/temperature", "energy/mass/temperature", "length/time2"}
+)
 EXCLUDED = 0.08
 """Share of ranges and lists of numbers that become a range with one or two left out."""
 SMALL_IDS = frozenset(
@@ -99,10 +103,14 @@ class _Draw:
 
     # ---- quantities
 
-    def scale(self, dimension: str) -> Decimal:
-        if dimension not in self.scales:
-            self.scales[dimension] = Decimal(str(self.rng.choice(SCALES)))
-        return self.scales[dimension]
+    def scale(self, note: dict[str, Any]) -> Decimal:
+        """By how much quantities of a dimension move, all alike; what nature or a standard fixes moves little."""
+        dimension = str(note.get("dim", "none"))
+        fixed = note.get("kind") in FIXED_KINDS or dimension in FIXED_DIMENSIONS
+        key = f"{dimension}/fixed" if fixed else dimension
+        if key not in self.scales:
+            self.scales[key] = Decimal(str(self.rng.choice(NARROW_SCALES if fixed else SCALES)))
+        return self.scales[key]
 
     def quantity(self, name: str, eg: float) -> float | int:
         """A new value near the author's, rounded as it was, within the limits of the field."""
@@ -114,7 +122,7 @@ class _Draw:
         if memo in self.said:
             said = self.said[memo]
         else:
-            said = said_anew(spec, note, forms.decimal(eg) / factor, self.scale(str(note.get("dim", "none"))), self.rng)
+            said = said_anew(spec, note, forms.decimal(eg) / factor, self.scale(note), self.rng)
             self.said[memo] = said
         schema = inner_schema(schema_of(self.endpoint, spec["field"]))
         value = said * factor

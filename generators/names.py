@@ -31,6 +31,20 @@ _MARKS = (
     "1", "2", "3", "4", "5", "7", "12", "A", "B", "C", "_1", "_2", "-1", "-2", "-A", "-B", "_NEW", "_R1", "01", "02", "03", "(1)", "(2)", "_X", "_Y",
 )
 # fmt: on
+_CASES = (
+    "LC{}",
+    "LC{}",
+    "LC-{}",
+    "CASE{}",
+    "Case {}",
+    "P{}",
+    "C{}",
+    "LCASE_{}",
+    "케이스{}",
+    "검토{}",
+    "F{}",
+    "L{:02d}",
+)
 INVENTED = 0.3
 """Share of names that are made up."""
 # fmt: off
@@ -62,25 +76,22 @@ def _like_pool(table: str, lang: str, hangul: bool | None, kind: str) -> tuple[s
 
 
 def _invented(hangul: bool, rng: random.Random) -> str:
-    """A name that no list holds, so that names are copied from the request and not guessed: KR-07, aTOB3, 별관보 2."""
+    """A name that no list holds, so that names are copied from the request and not guessed: KR-07, G23A, 별관보 2."""
     if hangul:
-        return f"{rng.choice(_PLACES)}{rng.choice(('', '', '_', ' '))}{rng.choice(_PARTS)}{rng.choice(('', '', '1', '2', '_A', '-3', '(하)', '01'))}"
-    letters = "".join(rng.choice(part) for part in ("BCDFGHKLMNPRSTVWXZ", "AEIOULRNTSX", "BCDGKLMNPRSTVX"))[
-        : rng.choice((1, 2, 2, 3))
-    ]
-    shape = rng.random()
-    if shape < 0.2:
-        letters = letters.capitalize() + rng.choice(("line", "dek", "run", "ton", "ram", "set", "bay"))
-    elif shape < 0.35:
-        letters = rng.choice("abcdefgnpqrstx") + letters
-    number = rng.choice((str(rng.randint(1, 9)), f"{rng.randint(0, 99):02d}", str(rng.randint(100, 999))))
-    return f"{letters}{rng.choice(('', '', '-', '_'))}{number}{rng.choice(('', '', '', 'A', 'b', '_R', '-2', 'x'))}"
+        return f"{rng.choice(_PLACES)}{rng.choice(('', '', '_', ' '))}{rng.choice(_PARTS)}{rng.choice(('', '', '1', '2', '_A', '-3', '01'))}"
+    letters = rng.choice("BCDFGKMPRSTW") + (rng.choice("ABCDEGKLNPRSTW") if rng.random() < 0.6 else "")
+    number = rng.choice(
+        (str(rng.randint(1, 9)), f"{rng.randint(1, 40):02d}", str(rng.randint(10, 99)), str(rng.randint(101, 830)))
+    )
+    return f"{letters}{rng.choice(('', '', '', '-', '_'))}{number}{rng.choice(('', '', '', '', 'A', 'B', 'a', '_R'))}"
 
 
 def fresh(table: str, lang: str, rng: random.Random, like: str = "") -> str:
     """A name for a record of that table (`db/STLD`); `like` is a name whose looks are kept: Korean or not, and what load it tells of."""
     hangul = any("가" <= c <= "힣" for c in like)
     kind = load_kind(like) if table == "db/STLD" else ""
+    if table == "db/STLD" and like and not kind:  # the author's name told nothing of the load: nor does ours
+        return rng.choice(_CASES).format(rng.randint(1, 12))
     pool = _like_pool(table, "ko" if hangul else lang, hangul if like else None, kind)
     name = rng.choice(pool)
     if kind and rng.random() < INVENTED / 2:  # what load it is stays to be seen

@@ -9,6 +9,8 @@ from typing import Any
 from gennx.generators import forms
 from gennx.schemas.catalogue import Schema
 
+NARROW_SCALES = (0.9, 0.95, 1.0, 1.0, 1.05, 1.1)
+"""For what nature or a standard fixes: unit weights, moduli, strengths, physical constants."""
 SCALES = (0.4, 0.5, 0.6, 0.75, 0.8, 0.9, 1.0, 1.1, 1.2, 1.25, 1.4, 1.5, 1.8, 2.0, 2.5)
 
 

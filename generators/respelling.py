@@ -14,7 +14,7 @@ from gennx.generators.particles import settle
 
 _WHOLE = re.compile(f"{OPEN}(\\d+){MID}(\\d{{1,3}}){CLOSE}( ?)")
 _NATIVE = re.compile(r"개소|개(?!월)|군데|곳|가닥|줄|칸|쌍|본(?![가-힣])|장(?![가-힣])")
-_SINO = re.compile(r"회|모드|층|스텝|등분|분할|단(?![가-힣])|도(?![가-힣])|차로|경간")
+_SINO = re.compile(r"회|모드|스텝|등분|분할")
 _COUNTED_EN = re.compile(
     r" (?:modes?|points?|steps?|iterations?|layers?|bars?|legs?|divisions?|times|pieces|levels?|days?|lanes?|bays?|segments?|parts?)\b"
 )

@@ -62,6 +62,8 @@ class Want:
     """Phrasings that will not do."""
 
 
+ENOUGH = 16
+"""Phrasings from which on composed requests, which read stiffer, are rare."""
 PLAIN = Want(strength=0.0)
 
 
@@ -137,9 +139,10 @@ class Maker:
         templates = self.templates(tool, lang, want)
         if want.held_out and not templates:
             return None
+        composed = want.composed / 4 if len(templates) >= ENOUGH else want.composed
         for attempt in range(ATTEMPTS):
             late = attempt >= ATTEMPTS - 4
-            if templates and (want.held_out or late or rng.random() >= want.composed):
+            if templates and (want.held_out or late or rng.random() >= composed):
                 made = self._from_template(rng.choice(templates), tool, rng, want)
             else:
                 made = self._composed(tool, lang, rng, want, attempt)

@@ -60,11 +60,11 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, op
         text = corrected(text, lang, rng)
     several = "\n" in text
     before = rng.random() / strength if strength and opening else 1.0
-    if before < 0.16:
+    if before < 0.09:
         text = f"{_noise(rng.choice(pool['context']), rng)}{rng.choice((chr(10), ' ', ' ')) if several else ' '}{text}"
-    elif before < 0.3:
+    elif before < 0.18:
         text = f"{rng.choice(pool['greeting'])} {text if lang == 'ko' else _lower(text, rng)}"
-    if rng.random() < 0.16 * strength:
+    elif rng.random() < 0.13 * strength:  # people who begin at length do not end so too
         gap = "\n" if several else " "
         stop = (
             ""
@@ -123,9 +123,12 @@ def _swap(text: str, old: str, new: str, lang: str) -> str:
     if lang == "en":
         return re.sub(rf"(?<![A-Za-z]){re.escape(old)}(?=s?(?![A-Za-z]))", new, text)
     out, at = [], 0
-    for found in re.finditer(re.escape(old), text):
-        if found.start() and "가" <= text[found.start() - 1] <= "힣":
-            continue
+    whole = (
+        ""
+        if old[-1] in "해어여아"
+        else r"(?![가-힣])|(?=(?:을|를|이|가|은|는|과|와|으로|로|이랑|랑|에|의|도|만|들|요)(?![가-힣]))"
+    )
+    for found in re.finditer(rf"(?<![가-힣]){re.escape(old)}(?:{whole})", text):
         out.append(text[at : found.start()] + new)
         at = found.end()
         after = _KO_PARTICLE.match(text[at:])

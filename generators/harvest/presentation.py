@@ -19,7 +19,7 @@ def spans_of(leaf: Leaf, lexicon: Lexicon, hay: Haystack) -> list[Evidence]:
     found = [
         e
         for e in evidence(leaf, lexicon, hay)
-        if e.how in ("number", "text", "run", "sequence", "phrase") and not _unfit(e, hay)
+        if e.how in ("number", "text", "run", "sequence", "phrase") and not unfit(e, hay)
     ]
     numbered = leaf.kind == "key" or is_numbered(leaf.field, leaf.note)
     whole = [e for e in found if e.how == "sequence" or (e.how == "run" and numbered)] or [
@@ -35,6 +35,9 @@ _EXCLUSION_WORDS = re.compile(
     r"except|excluding|for|without|but|not|skip(?:ping)?|leave|leaving|out|omit(?:ting)?|minus|and|nodes?|elements?|members?|by|in|steps?|of|every|the|step",
     re.I,
 )
+
+
+_EXCLUDED = re.compile(r"빼|제외|말고|남기|두고|except|exclud|without|but|not|skip|leav|out|omit|minus", re.I)
 
 
 _COUNTED = re.compile(
@@ -58,7 +61,7 @@ def counted(hay: Haystack, count: int, spans: Sequence[tuple[int, int]]) -> bool
     )
 
 
-def _unfit(span: Evidence, hay: Haystack) -> bool:
+def unfit(span: Evidence, hay: Haystack) -> bool:
     """A run whose exclusions stand far away, a fraction in words (중앙, half), or numbers with different words between (X 1, Y 2) cannot be written anew in
     their place."""
     if span.how == "sequence":
@@ -67,6 +70,18 @@ def _unfit(span: Evidence, hay: Haystack) -> bool:
         return (
             hay.text[span.end - 1].isdigit() and re.match(r"\s?[~–]\s?[A-Za-z-]*\d", hay.text[span.end :]) is not None
         )
+    if (
+        span.how == "run"
+        and span.detail[1] == "except"
+        and not _EXCLUDED.search(hay.text[span.detail[0].end : span.end])
+    ):
+        return True  # 6번은 이미 봤으니 빼고요: the reason would stand behind another exclusion
+    if (
+        span.how == "run"
+        and span.detail[1] == "except"
+        and re.match(r"\s?(?:\(|나머지)", hay.text[piece_end(span, hay) :])
+    ):
+        return True  # 213번 빼고(실내라서)
     if span.how == "run":
         between = _EXCLUSION_WORDS.sub("", hay.text[span.detail[0].end : span.end])
         return len(re.findall(r"[A-Za-z가-힣]", between)) > 2

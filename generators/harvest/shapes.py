@@ -12,7 +12,7 @@ from gennx.generators.evidence import Haystack, run_evidence, sequence_evidence
 from gennx.generators.grounding import Ungrounded, check, without_unsaid_defaults
 from gennx.generators.harvest.assembly import Harvested, Names, Piece, assemble, disjoint, with_slots
 from gennx.generators.harvest.binding import Variable
-from gennx.generators.harvest.presentation import piece_end
+from gennx.generators.harvest.presentation import piece_end, unfit
 from gennx.generators.harvest.rows import as_rows
 from gennx.generators.harvest.variables import bind_all, freeze_related, settle_leftovers, unsaid_dims, variables_of
 from gennx.generators.leaves import Leaf, Place, call_leaves
@@ -71,7 +71,7 @@ def _key_run(leaves: Sequence[Leaf], hay: Haystack, tool: Tool) -> list[Variable
     ids = [x for x in leaves if x.field == "ids" and isinstance(x.value, int)]
     if len(ids) < 2:
         return []
-    spans = list(run_evidence([x.value for x in ids], hay))
+    spans = [s for s in run_evidence([x.value for x in ids], hay) if not unfit(s, hay)]
     if not spans:
         return []
     whole = Leaf(("ids",), "ids", [x.value for x in ids], ids[0].note, None, "list")
@@ -98,7 +98,7 @@ def _each(
     keys = [int(k) for k in records if k.isdigit()]
     if len(keys) < 2 or len(keys) != len(records):
         return None
-    spans = list(run_evidence(keys, hay))
+    spans = [s for s in run_evidence(keys, hay) if not unfit(s, hay)]
     if not spans:
         return None
     columns: dict[Place, list[Leaf]] = {}

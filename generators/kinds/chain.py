@@ -9,7 +9,7 @@ from gennx.generators import scenarios
 from gennx.generators.dialogues import Call, Dropped, closing
 from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import check
-from gennx.generators.kinds.job import Job, bare, joined, stock
+from gennx.generators.kinds.job import Job, bare, joined, one_register, runs_on, stock
 from gennx.generators.marks import unmark
 from gennx.generators.surround import surround
 from gennx.schemas.catalogue import Endpoint, Tool
@@ -37,7 +37,7 @@ def planned(job: Job, plan: scenarios.Plan, kind: str) -> dict[str, Any]:
     except scenarios.Unfit:
         raise Dropped("plan does not fit") from None
     lexicons = {uri: maker.lexicon(maker.catalogue.endpoint(uri)) for uri in plan.endpoints}
-    talk = job.talk(new=plan.new)
+    talk = job.talk(new=plan.new, note="" if plan.new else _unmade(job, plan))
     for uri, records in plan.start.items():
         talk.stock(uri, {str(k): v for k, v in scenarios.evaluate(records, scope).items()})
     first = plan.steps[0].tool
@@ -73,6 +73,18 @@ def planned(job: Job, plan: scenarios.Plan, kind: str) -> dict[str, Any]:
     return job.finish(talk, kind, f"plan/{plan.name}", calls, style=plan.area, **more)
 
 
+def _unmade(job: Job, plan: scenarios.Plan) -> str:
+    """A sentence that says which numbered tables are still empty, so that a plan may number its records from 1."""
+    endpoints = {s.tool.endpoint.uri: s.tool.endpoint for s in plan.steps if s.tool.method == "POST"}
+    titles = [e.title(job.lang) for uri, e in endpoints.items() if uri not in plan.start and runs_on(e)]
+    if not titles:
+        return ""
+    if job.lang == "ko":
+        return job.pick("unmade", titles=", ".join(titles))
+    titles = [t if t[1:2].isupper() else t[0].lower() + t[1:] for t in titles]
+    return job.pick("unmade", titles=" or ".join([", ".join(titles[:-1]), titles[-1]] if len(titles) > 1 else titles))
+
+
 def _linked(job: Job) -> dict[str, Any]:
     """A named thing is made first, then the endpoint's call that refers to it; or a file is opened, worked on and saved."""
     rng = job.rng
@@ -98,6 +110,8 @@ def _linked(job: Job) -> dict[str, Any]:
         after = rng.choice(("doc/SAVE", "doc/SAVE", "doc/ANAL"))
         if len(cases) == 1 or rng.random() < 0.5:
             cases.append(job.case(job.tool_of(after, "POST"), strength=0.0, small=True))
+    if not one_register([c.text for c in cases]):
+        raise Dropped("two registers")
     text = bare(cases[0])
     for case in cases[1:]:
         lines = "\n" in text or "\n" in case.text

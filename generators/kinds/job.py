@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -77,13 +78,13 @@ class Job:
             raise Dropped("no case")
         return made
 
-    def talk(self, new: bool = False, units: Units = KN_M) -> Talk:
-        """A dialogue with its system prompt; `new` says that the model is empty."""
+    def talk(self, new: bool = False, units: Units = KN_M, note: str = "") -> Talk:
+        """A dialogue with its system prompt; `new` says that the model is empty, `note` what else is known of it."""
         talk = Talk(self.lang, Model(), self.shop.settings.tool_names)
         text = system_prompt(self.lang, units.written, self.rng)
         if new:
             text += " " + self.rng.choice(system_pool()[f"{self.lang}_new"])
-        talk.system(text)
+        talk.system(f"{text} {note}" if note else text)
         if units is not KN_M:
             talk.stock("db/UNIT", {"1": units.record})
         return talk
@@ -150,6 +151,17 @@ def turns() -> dict[str, list[str]]:
 
 def _korean(text: str) -> bool:
     return any("가" <= c <= "힣" for c in text)
+
+
+_POLITE = re.compile(r"(?:요|니다|니까|십시오|시오|세요|시죠|까요|시길)[\s.!?~ㅎㅠ]*$")
+_PLAIN = re.compile(
+    r"(?:줘|줘라|해|해라|하자|자|라|봐|주라|냐|니|놔|넣어|지워|바꿔|됐다|이다|한다|된다|했다|렸다)[\s.!?~ㅎㅠ]*$"
+)
+
+
+def one_register(texts: Sequence[str]) -> bool:
+    """False if some of the requests end politely and some plainly; notes without a verb go with both."""
+    return not (any(_POLITE.search(t) for t in texts) and any(_PLAIN.search(t) for t in texts))
 
 
 def bare(case: Case) -> str:

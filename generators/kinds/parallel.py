@@ -9,7 +9,7 @@ from gennx.generators.dialogues import Dropped, closing
 from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import check
 from gennx.generators.kinds.chain import planned
-from gennx.generators.kinds.job import Job, bare, joined, stock
+from gennx.generators.kinds.job import Job, bare, joined, one_register, stock
 from gennx.generators.marks import unmark
 from gennx.generators.settings import METHOD_WEIGHTS
 from gennx.generators.single import Case
@@ -42,7 +42,9 @@ def _put_together(job: Job) -> dict[str, Any]:
         if len(cases) == count:
             break
         made = job.shop.maker.case(partner(job), job.lang, rng, job.want(strength=0.0, small=True))
-        if made is not None and not any(clash(made, c) for c in cases):
+        if made is None or any(clash(made, c) for c in cases):
+            continue
+        if one_register([c.text for c in (*cases, made)]):
             cases.append(made)
     if len(cases) < 2:
         raise Dropped("no partner")

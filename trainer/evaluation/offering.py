@@ -133,13 +133,13 @@ def offered(
 
     source = definitions(style)
     chosen: dict[str, str] = {}
+    wanted: dict[str, list[dict[str, Any]]] = {}
     for call in calls:
-        tool = find_tool(call["name"])
-        if tool.name not in chosen:
-            limit = min(RIGHT_TOKENS, max(LIMITS[-1], room // 30 * 30))
-            text, size = source.for_call(tool, call["arguments"], limit, rng.random() < 0.5)
-            chosen[tool.name] = text
-            room -= size
+        wanted.setdefault(find_tool(call["name"]).name, []).append(call["arguments"])
+    for name, own in wanted.items():
+        limit = min(RIGHT_TOKENS, max(LIMITS[-1], room // 30 * 30))
+        chosen[name], size = source.for_calls(find_tool(name), own, limit, rng.random() < 0.5)
+        room -= size
     each = room // max(1, len(others))
     limit = next((n for n in LIMITS if n <= each), LIMITS[-1])
     for tool in others:
