@@ -61,6 +61,10 @@ class Evidence:
     detail: Any = None
 
 
+STRENGTHS = frozenset({"strength", "modulus", "stress"})
+"""Kinds whose bare numbers may be MPa."""
+
+
 SQUEEZED = " \t\n-_·‑"
 """Characters that do not count where phrases are looked for."""
 
@@ -84,7 +88,7 @@ class Haystack:
         self.text = text
         self.size = size
         self.reading: Reading = read(text)
-        self._meanings: dict[tuple[str, str], list[tuple[Number, list[Meaning]]]] = {}
+        self._meanings: dict[tuple[str, bool], list[tuple[Number, list[Meaning]]]] = {}
         self.lower = text.lower()
         self._squeezed = _squeezed(self.lower)
 
@@ -95,13 +99,15 @@ class Haystack:
 
     def meanings(self, dimension: str, kind: str) -> list[tuple[Number, list[Meaning]]]:
         """Each number of the text with what it may mean for a field of that dimension."""
-        if (dimension, kind) not in self._meanings:
+        key = dimension, kind in STRENGTHS
+        found = self._meanings.get(key)
+        if found is None:
             units = self.reading.units
-            self._meanings[dimension, kind] = [
+            found = self._meanings[key] = [
                 (n, [_meaning(n, factor, unit) for factor, unit in factors(n, dimension, kind, units)])
                 for n in self.reading.numbers
             ]
-        return self._meanings[dimension, kind]
+        return found
 
     def find(self, phrase: str) -> Iterator[tuple[int, int]]:
         """Spans of a phrase. Latin words must stand alone; a single Korean syllable must begin a word."""
@@ -190,7 +196,7 @@ def factors(number: Number, dimension: str, kind: str, units: Sequence[str]) -> 
             yield factor, unit
     if dimension == "length" and abs(number.value) >= 10 and Decimal("0.001") not in seen:
         yield Decimal("0.001"), "mm"  # sizes said bare are millimetres: 400x600 기둥
-    if kind in ("strength", "modulus", "stress") and Decimal(1000) not in seen:
+    if kind in STRENGTHS and Decimal(1000) not in seen:
         yield Decimal(1000), "MPa"
 
 

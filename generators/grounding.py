@@ -60,7 +60,7 @@ def follows(leaf: Leaf, lexicon: Lexicon, tool: Tool) -> bool:
         return True
     if leaf.slot and is_default(leaf):
         return True
-    return any(_rule_holds(rule, leaf) for rule in lexicon.follows if rule["field"] == leaf.field)
+    return any(_rule_holds(rule, leaf) for rule in lexicon.rules(leaf.field))
 
 
 def is_default(leaf: Leaf) -> bool:

@@ -58,6 +58,7 @@ class Lexicon:
     fixed: set[str] = field(default_factory=set)
     """Fields whose values stay as the author wrote them."""
     _longer: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
+    _rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     _by_value: dict[str, dict[str, list[Phrase]]] = field(default_factory=dict)
     _squeezed: dict[str, list[tuple[str, Phrase]]] = field(default_factory=dict)
 
@@ -91,6 +92,13 @@ class Lexicon:
     def members(self, name: str) -> list[Phrase]:
         """Every phrase for every value of a field."""
         return [*self.says.get(name, ()), *self.names.get(name, ())]
+
+    def rules(self, name: str) -> list[dict[str, Any]]:
+        """What may go without saying of a field."""
+        if not self._rules:
+            for rule in self.follows:
+                self._rules.setdefault(rule["field"], []).append(rule)
+        return self._rules.get(name, [])
 
     def called(self, leaf: Leaf) -> list[str]:
         """Names of the leaf's field: the catalogue's and others."""

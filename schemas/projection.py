@@ -76,6 +76,9 @@ def _ids(tool: Tool) -> Schema:
 
 def shorten(schema: Schema, dropped: frozenset[str], required: bool = True, path: str = "") -> Schema:
     """A schema with types, short names, codes and required fields; conditions and limits stay out of prompts."""
+    plain = path and NESTING.isdisjoint(schema)
+    if plain and (known := _plain.get(id(schema))) and known[0] is schema:
+        return dict(known[1])
     note = schema.get(ANNOTATION, {})
     out: Schema = {}
     if "type" in schema:
@@ -109,7 +112,14 @@ def shorten(schema: Schema, dropped: frozenset[str], required: bool = True, path
     for key in ("oneOf", "anyOf"):
         if key in schema and not properties:
             out[key] = [shorten(s, dropped, required, path) for s in schema[key]]
+    if plain:
+        _plain[id(schema)] = schema, dict(out)
     return out
+
+
+NESTING = frozenset({"properties", "items", "additionalProperties", "oneOf", "anyOf"})
+_plain: dict[int, tuple[Schema, Schema]] = {}
+"""What is shown of schemas that hold no others: the schema (which keeps its identity taken) and its short form."""
 
 
 def _computed(schema: Schema) -> bool:

@@ -22,7 +22,7 @@ from gennx.generators.sampler import SamplingError, sample_record
 from gennx.generators.scene import Scene
 from gennx.generators.single import Case, Seen, Want
 from gennx.generators.telling import NOUNS
-from gennx.generators.tokens import count as count_tokens
+from gennx.generators.tokens import count_data
 from gennx.schemas.catalogue import Endpoint, Tool
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Job:
         """The row: tools for the calls (or `near` where nothing is called), look-alikes, meta. Raises Dropped."""
         for message in talk.messages:
             text = message["content"]
-            if message["role"] == "tool" and len(text) > 1000 and count_tokens(text) > ANSWER_TOKENS:
+            if message["role"] == "tool" and len(text) > 1000 and count_data(text) > ANSWER_TOKENS:
                 raise Dropped("answer too long")
         users = "\n".join(m["content"] for m in talk.messages if m["role"] == "user")
         if kind != "single" and users in self.seen.texts:
