@@ -86,11 +86,14 @@ def _tell_apart(leaves: Sequence[Leaf], lang: str) -> None:
         raise Unsayable("fields of one name")
 
 
-def compose(tool: Tool, arguments: dict[str, Any], lexicon: Lexicon, lang: str, rng: random.Random) -> Composed:
-    """Words for a call. Raises Unsayable where a value has no words."""
+def compose(
+    tool: Tool, arguments: dict[str, Any], lexicon: Lexicon, lang: str, rng: random.Random, picky: bool = True
+) -> Composed:
+    """Words for a call. Raises Unsayable where a value has no words, or `picky` ones would mix up fields of one name."""
     teller = Teller(tool, lexicon, lang, rng)
     leaves = call_leaves(tool, arguments)
-    _tell_apart(_told(leaves, lexicon, tool), lang)
+    if picky:
+        _tell_apart(_told(leaves, lexicon, tool), lang)
     section = section_of(tool, arguments)
     scope: dict[str, Any] = {"title": _title(tool, lang, rng), "ids": "", "target": "", "facts": ""}
     keys = [x.value for x in leaves if x.kind == "key"]

@@ -24,6 +24,7 @@ from gennx.schemas.projection import MAX_TOKENS, definition, droppable, shorten
 RIGHT_TOKENS = 640
 LOOKALIKE_TOKENS = 240
 LONGEST_UNSAID = 24
+SHORT_ENUM = 6
 LIMITS = (RIGHT_TOKENS, 520, 420, 330, 260, 200, 150, 120, 90)
 
 
@@ -37,18 +38,21 @@ class Definitions:
         for tool in self.pool:
             self._tools.setdefault(tool.endpoint.uri, []).append(tool)
         self._marked = [(ts, _marks(ts[0].endpoint)) for ts in self._tools.values()]
-        self._kept: dict[tuple[str, frozenset[str]], tuple[str, int]] = {}
+        self._kept: dict[tuple[str, frozenset[str], bool], tuple[str, int]] = {}
         self._dropped: dict[tuple[str, frozenset[str], int], frozenset[str]] = {}
         self._lookalikes: dict[str, tuple[list[Tool], list[Tool]]] = {}
         self._neighbours: dict[str, list[Tool]] = {}
         self._spare: dict[str, list[tuple[str, int]]] = {}
 
-    def of(self, tool: Tool, dropped: frozenset[str]) -> tuple[str, int]:
-        """A definition as JSON and its tokens."""
-        key = (tool.name, dropped)
+    def of(self, tool: Tool, dropped: frozenset[str], terse: bool = False) -> tuple[str, int]:
+        """A definition as JSON and its tokens; a `terse` one describes the tool and names its fields, no more."""
+        key = (tool.name, dropped, terse)
         if key not in self._kept:
             made = definition(tool, self.style, dropped)
-            tell_unsaid(made, tool)
+            if terse:
+                undescribe(made["function"]["parameters"])
+            else:
+                tell_unsaid(made, tool)
             text = spaced(made)
             self._kept[key] = (text, count_words("\n" + text))
         return self._kept[key]
@@ -59,7 +63,9 @@ class Definitions:
             return self.of(tool, frozenset())
         return self.of(tool, self._fit(tool, frozenset(), limit))
 
-    def for_calls(self, tool: Tool, calls: Sequence[dict[str, Any]], limit: int, by_variant: bool) -> tuple[str, int]:
+    def for_calls(
+        self, tool: Tool, calls: Sequence[dict[str, Any]], limit: int, by_variant: bool, terse: bool = False
+    ) -> tuple[str, int]:
         """The right tool's definition: every field that its calls use, others as the limit allows."""
         if tool.method in ("GET", "DELETE"):
             return self.of(tool, frozenset())
@@ -68,7 +74,12 @@ class Definitions:
         if by_variant and records:
             barred = frozenset.intersection(*(frozenset(barred_paths(tool.endpoint.schema, r)) for r in records))
         used = {p for r in records for p in used_paths(r)}
-        return self.of(tool, self._fit(tool, barred, limit) - used)
+        left_out = self._fit(tool, barred, limit)
+        again = left_out & used  # what a call uses comes back, without the rest of what is below it
+        if not again:
+            return self.of(tool, left_out, terse)
+        below = {p for p, _ in self._sizes(tool.endpoint) if p not in used and _within(p, again)}
+        return self.of(tool, (left_out - used) | below, terse)
 
     def _fit(self, tool: Tool, barred: frozenset[str], limit: int) -> frozenset[str]:
         """Fields to leave out so that the definition keeps to the limit, the rarest first; the same for a creation and a change, which is no longer."""
@@ -149,6 +160,8 @@ class Definitions:
             made, size = self.for_calls(tool, own, _limit(room), rng.random() < 0.5)
             if size > room:  # what the calls use and no more
                 made, size = self.for_calls(tool, own, LIMITS[-1], True)
+            if size > room:
+                made, size = self.for_calls(tool, own, LIMITS[-1], True, terse=True)
             chosen.append((tool.named(self.style), made))
             total += size
             left -= 1
@@ -178,6 +191,22 @@ class Definitions:
             wanted.append(pool[rng.randrange(len(pool))])
         wanted += [self.pool[rng.randrange(len(self.pool))] for _ in range(3 * count)]
         return wanted
+
+
+def undescribe(node: Any, told: set[str] | None = None) -> None:
+    """Take the descriptions out of a schema, and long lists of codes that stood in it before (sizes of bars)."""
+    told = set() if told is None else told
+    if not isinstance(node, dict):
+        return
+    if isinstance(node.get("description"), str):
+        del node["description"]
+    codes = node.get("enum")
+    if isinstance(codes, list) and len(codes) > SHORT_ENUM:
+        if repr(codes) in told:
+            del node["enum"]
+        told.add(repr(codes))
+    for inner in node.values():
+        undescribe(inner, told)
 
 
 @lru_cache(maxsize=512)
@@ -221,7 +250,7 @@ def _limit(room: int) -> int:
     return next((x for x in LIMITS if x <= room), LIMITS[-1])
 
 
-def _within(path: str, dropped: set[str]) -> bool:
+def _within(path: str, dropped: set[str] | frozenset[str]) -> bool:
     """True if an object above the field is left out already."""
     at = path.rfind(".")
     while at > 0:

@@ -135,6 +135,7 @@ def make_endpoint(settings: Settings, uri: str) -> Made:
     endpoint = shop.maker.catalogue.endpoint(uri)
     made = Made(uri)
     seen = Seen()
+    shop.maker.uses.clear()  # what was taken for other endpoints depends on the process
     methods = turns(endpoint, settings.methods, settings.count(endpoint))
     splits = split_plan(methods, uri, settings.seed)
     nth: Counter[str] = Counter()
@@ -208,7 +209,10 @@ def _one(shop: Workshop, job: Job, kind: str, made: Made) -> tuple[str, dict[str
             attempt == 4 and job.split == "test_phrasing"
         ):  # the phrasings held out cannot be run: the place goes to training
             job.split = "train"
-        want = Want(turn=job.turn, held_out=job.split == "test_phrasing", split=job.split, small=small)
+        strength = 1.0 if attempt < 6 else 3.0  # the words run out: more around them
+        want = Want(
+            turn=job.turn, held_out=job.split == "test_phrasing", split=job.split, small=small, strength=strength
+        )
         case = shop.maker.case(job.tool, job.lang, job.rng, want, job.seen)
         if case is None and job.split == "test_phrasing":  # no phrasing to hold out: the place goes to training
             job.split = "train"

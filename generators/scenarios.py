@@ -230,6 +230,7 @@ def plans(root: Path = FOLDER) -> tuple[Plan, ...]:
 
 
 def plans_using(uri: str, root: Path = FOLDER) -> list[Plan]:
+    """Plans with a step on an endpoint; one without parameters belongs to one endpoint alone, since it would say the same for all."""
     return _by_endpoint(root).get(uri, [])
 
 
@@ -237,7 +238,7 @@ def plans_using(uri: str, root: Path = FOLDER) -> list[Plan]:
 def _by_endpoint(root: Path) -> dict[str, list[Plan]]:
     out: dict[str, list[Plan]] = {}
     for plan in plans(root):
-        for uri in plan.endpoints:
+        for uri in plan.endpoints if plan.params else [min(plan.endpoints)]:
             out.setdefault(uri, []).append(plan)
     return out
 

@@ -6,6 +6,7 @@ What comes out is checked: the call against the catalogue, every value against t
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,6 +106,8 @@ class Maker:
     rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REJECTS, 0))
     _lexicons: dict[str, Lexicon] = field(default_factory=dict)
     _templates: dict[tuple[str, str, bool, bool | None], list[Template]] = field(default_factory=dict)
+    uses: Counter[str] = field(default_factory=Counter)
+    """How often each phrasing was taken for the endpoint at work."""
 
     def lexicon(self, endpoint: Endpoint) -> Lexicon:
         if endpoint.uri not in self._lexicons:
@@ -143,7 +146,7 @@ class Maker:
         for attempt in range(ATTEMPTS):
             late = attempt >= ATTEMPTS - 4
             if templates and (want.held_out or late or rng.random() >= composed):
-                made = self._from_template(rng.choice(templates), tool, rng, want)
+                made = self._from_template(self._little_used(templates, rng), tool, rng, want)
             else:
                 made = self._composed(tool, lang, rng, want, attempt)
             if made is None:
@@ -153,6 +156,12 @@ class Maker:
                 continue
             return made
         return None
+
+    def _little_used(self, templates: list[Template], rng: random.Random) -> Template:
+        """One of the phrasings at random, rather one that was not taken yet."""
+        picked = min((rng.choice(templates) for _ in range(3)), key=lambda t: self.uses[t.ident])
+        self.uses[picked.ident] += 1
+        return picked
 
     # ---- two ways
 
@@ -180,7 +189,7 @@ class Maker:
         style = STYLES[turn % len(STYLES)]
         try:
             arguments = sample_arguments(tool, lang, rng, style, turn, want)
-            made = compose(tool, arguments, lexicon, lang, rng)
+            made = compose(tool, arguments, lexicon, lang, rng, picky=attempt < ATTEMPTS // 2)
         except SamplingError:
             self.rejects["no sample"] += 1
             return None

@@ -193,7 +193,7 @@ def _assemble(
         dropped.update(made.dropped)
         if made.missing:
             missing[uri] = made.missing
-    rows = _one_split_a_call(_distinct(rows, dropped))
+    rows = _one_split_a_call(_distinct(rows, dropped, missing))
     random.Random(f"order/{settings.seed}").shuffle(rows)
     rewritten = {"paraphrase": rewrite(rows)} if rewrite else {}
     stage = parts / "whole"
@@ -237,14 +237,18 @@ def _one_split_a_call(rows: list[tuple[str, dict[str, Any]]]) -> list[tuple[str,
     return out
 
 
-def _distinct(rows: list[tuple[str, dict[str, Any]]], dropped: Counter[str]) -> list[tuple[str, dict[str, Any]]]:
-    """Without dialogues whose words another endpoint's dialogue has too."""
+def _distinct(
+    rows: list[tuple[str, dict[str, Any]]], dropped: Counter[str], missing: dict[str, int]
+) -> list[tuple[str, dict[str, Any]]]:
+    """Without dialogues whose words another endpoint's dialogue has too; their endpoints miss one."""
     seen: set[str] = set()
     kept = []
     for split, row in rows:
         text = "\n".join(m["content"] for m in row["messages"] if m["role"] == "user")
         if text in seen:
             dropped["same words as another endpoint"] += 1
+            uri = row["meta"]["endpoint"]
+            missing[uri] = missing.get(uri, 0) + 1
             continue
         seen.add(text)
         kept.append((split, row))
