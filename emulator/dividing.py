@@ -246,8 +246,9 @@ def _automesh(builder: Builder, argument: Mapping[str, Any]) -> None:
         delete_rows(builder.document, builder.rules, "db/ELEM", old)
     elif method == "lineelements" and options.get("SUBDIVIDE_LINE_ELEM", True):
         made = dict(builder.made)
+        points = [_point(builder, number) for number in {n for e in made.values() for n in e["NODE"]}]
         for target in mesher["TARGETS"]:
-            _divide_at_nodes(builder, str(target))
+            _divide_at_points(builder, str(target), points)
         builder.made = made
 
 
@@ -298,17 +299,15 @@ def _loop(edges: Sequence[tuple[int, int]]) -> list[int]:
     return chain[:-1]
 
 
-def _divide_at_nodes(builder: Builder, key: str) -> None:
-    """Split a boundary element at the mesh nodes on it."""
+def _divide_at_points(builder: Builder, key: str, points: Sequence[Point]) -> None:
+    """Split a boundary element at the mesh's nodes on it."""
     element = builder.document.store.rows("db/ELEM").get(key)
     if element is None:
         return
     a, b = (_point(builder, n) for n in element["NODE"][:2])
     length = math.dist(a, b)
     places = []
-    mesh_nodes = {n for e in builder.made.values() for n in e["NODE"]}
-    for number in mesh_nodes:
-        p = _point(builder, number)
+    for p in points:
         t = math.dist(a, p) / length
         if 1e-9 < t < 1 - 1e-9 and math.dist(between(a, b, t), p) < 1e-6:
             places.append(t)

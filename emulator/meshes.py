@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +36,7 @@ class Builder:
     made: dict[str, Record] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._cells: dict[tuple[int, int, int], list[int]] = {}
+        self._cells: dict[tuple[int, ...], list[int]] = {}
         self._alike: dict[str, Record] = {}
         for key, row in self.document.store.rows("db/NODE").items():
             self._place(int(key), point(row))
@@ -57,22 +58,25 @@ class Builder:
         self._next[uri] = number + 1
         return str(number)
 
-    def _cell(self, p: Point) -> tuple[int, int, int]:
-        size = max(self.tolerance, TOLERANCE) * 4
-        return math.floor(p[0] / size), math.floor(p[1] / size), math.floor(p[2] / size)
+    def _cells_near(self, p: Point, reach: float = 0.0) -> Iterator[tuple[int, ...]]:
+        """The cells within a reach of a point; they begin where no round coordinate lies, so that it is mostly one."""
+        size = max(self.tolerance, TOLERANCE) * 64
+        return itertools.product(
+            *(range(math.floor((c - reach) / size + 0.3), math.floor((c + reach) / size + 0.3) + 1) for c in p)
+        )
 
     def _place(self, number: int, p: Point) -> None:
         if all(math.isfinite(c) and abs(c) < 1e12 for c in p):
-            self._cells.setdefault(self._cell(p), []).append(number)
+            for cell in self._cells_near(p):
+                self._cells.setdefault(cell, []).append(number)
 
     def node(self, p: Point) -> int:
         """The node at a point: the existing one within the tolerance, else a new one."""
-        i, j, k = self._cell(p)
-        near = [(i + a, j + b, k + c) for a in (-1, 0, 1) for b in (-1, 0, 1) for c in (-1, 0, 1)]
         rows = self.document.store.rows("db/NODE")
-        for number in [n for cell in near if cell in self._cells for n in self._cells[cell]]:
-            if math.dist(point(rows[str(number)]), p) <= self.tolerance:
-                return number
+        for cell in self._cells_near(p, 1.1 * self.tolerance):
+            for number in self._cells.get(cell, ()):
+                if math.dist(point(rows[str(number)]), p) <= self.tolerance:
+                    return number
         key = self._number("db/NODE")
         row = {"X": round(p[0], 12), "Y": round(p[1], 12), "Z": round(p[2], 12)}
         self.document.store.writable("db/NODE")[key] = row

@@ -144,16 +144,12 @@ def check(
     for leaf in leaves:
         if leaf.kind == "key" and (said_keys or leaf.value == "" or not isinstance(leaf.value, (int, str))):
             continue
-        memo = (leaf.field, value_memo(leaf.value))
+        memo = (leaf.field, repr(leaf.value))
         if memo not in known:
             known[memo] = _grounded(leaf, lexicon, hay, tool)
         if not known[memo] and not _by_sequence(leaf, leaves, hay):
             out.append(Ungrounded("/".join(map(str, leaf.place)), leaf.value))
     return out
-
-
-def value_memo(value: Any) -> str:
-    return repr(value)
 
 
 def _keys_said(keys: Sequence[Leaf], hay: Haystack) -> bool:
