@@ -29,7 +29,7 @@ from gennx.generators.writing import SPLITS
 from gennx.schemas import Validation, load_catalogue
 from gennx.schemas.catalogue import Catalogue, Endpoint, Tool
 
-CHECKS = ("format", "schema", "grounding", "execution", "split leaks", "duplicates", "length")
+CHECKS = ("format", "schema", "offered", "grounding", "execution", "split leaks", "duplicates", "length")
 
 
 class BadData(Exception):
@@ -80,7 +80,13 @@ class Verifier:
             return
         self.report.note("format", place, _order(row["messages"]))
         meta = row["meta"]
+        offered = {t["function"]["name"]: t["function"]["parameters"] for t in orjson.loads(row["tools"])}
         for turn in turns:
+            for name, arguments in zip(turn.names, (a for _, a in turn.calls), strict=True):
+                hidden = unshown(offered[name], arguments)
+                self.report.note(
+                    "offered", place, f"{name} {hidden} is used but not in its definition" if hidden else None
+                )
             for tool, arguments in turn.calls:
                 problems = self.validation.problems(tool, arguments)
                 self.report.note("schema", place, str(problems[0]) if problems else None)
@@ -138,7 +144,8 @@ class Verifier:
                     if name not in offered:
                         raise ValueError(f"{name} is called but not offered")
                     calls.append((self._names[name], arguments))
-                turn = Turn(calls, said.strip(), known, [])
+                names = [c["function"]["name"] for c in message["tool_calls"]]
+                turn = Turn(calls, names, said.strip(), known, [])
             elif role != "assistant":
                 raise ValueError(f"unknown role {role!r}")
         if turn is not None:
@@ -195,11 +202,30 @@ class Verifier:
         self.report.note("split leaks", place, problem)
 
 
+def unshown(schema: dict[str, Any], value: Any, path: str = "") -> str | None:
+    """The first field of a call that a tool definition does not name, None where all are named."""
+    if isinstance(value, list):
+        inner = schema.get("items", {})
+        return next((gap for v in value if (gap := unshown(inner, v, path))), None)
+    if not isinstance(value, dict):
+        return None
+    named, any_key = schema.get("properties", {}), schema.get("additionalProperties")
+    for key, own in value.items():
+        below = named.get(key, any_key if isinstance(any_key, dict) else None)
+        if below is None:
+            return f"{path}{key}"
+        gap = unshown(below, own, f"{path}{key}.")
+        if gap:
+            return gap
+    return None
+
+
 @dataclass
 class Turn:
     """An assistant's turn with calls: what users had said by then, what system prompt and tools had shown, the answers."""
 
     calls: list[tuple[Tool, dict[str, Any]]]
+    names: list[str]
     said: str
     known: str
     answers: list[str]

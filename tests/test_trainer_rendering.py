@@ -123,6 +123,16 @@ def fields_of(schema: Any) -> Iterator[tuple[str, dict[str, Any], bool]]:
             yield from fields_of(schema[key])
 
 
+def test_several_processes_prepare_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gennx.trainer import prepare as preparing
+
+    dialogues = [parse_row(raw, "row") for raw in small_rows(8)]
+    renderer = renderer_for("qwen2.5")
+    alone = prepare(dialogues, renderer, 400)
+    monkeypatch.setattr(preparing, "MANY", 2)
+    assert prepare(dialogues, renderer, 400) == alone
+
+
 def with_template(old: str, new: str) -> Renderer:
     """Qwen2.5 with its template changed in one place."""
     tokenizer = load_tokenizer(fetch_qwen_tokenizer())
