@@ -215,12 +215,11 @@ def unsaid(uri: str) -> tuple[tuple[tuple[str, ...], str], ...]:
     path = TEMPLATES / folder_of(uri) / "words.json"
     if not path.is_file():
         return ()
-    rules = orjson.loads(path.read_bytes()).get("follows", ())
-    return tuple(
-        (tuple(r["field"].split(".")), orjson.dumps(r["value"]).decode())
-        for r in rules
-        if "value" in r and not r.get("if")
-    )
+    values: dict[str, set[str]] = {}
+    for rule in orjson.loads(path.read_bytes()).get("follows", ()):
+        values.setdefault(rule["field"], set()).add(orjson.dumps(rule["value"]).decode() if "value" in rule else "")
+    told = {field: next(iter(own)) for field, own in values.items() if len(own) == 1}
+    return tuple((tuple(field.split(".")), value) for field, value in told.items() if value)
 
 
 def tell_unsaid(made: dict[str, Any], tool: Tool) -> None:

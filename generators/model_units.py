@@ -7,6 +7,7 @@ converted numbers are still round are taken, since nobody expects a person to ty
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,19 @@ OTHERS = tuple(
     Units(f"{f}, {d}", f, d) for f, d in (("N", "mm"), ("N", "mm"), ("kN", "mm"), ("tonf", "m"), ("kgf", "cm"), ("N", "m"), ("kN", "cm"))
 )  # fmt: skip
 BY_NAME = {u.written: u for u in (KN_M, *OTHERS)}
+
+
+_BRACKET = re.compile(r"\[([^\[\]\"]{1,24})\]")
+_UNIT = re.compile(r"(?<![A-Za-z])(kN|m)(?![A-Za-z])")
+
+
+def restated(definitions: str, units: Units) -> str:
+    """Tool definitions with the units in their brackets ([kN/m2]) as a model in other units has them."""
+
+    def swap(found: re.Match[str]) -> str:
+        return "[" + _UNIT.sub(lambda m: units.force if m[1] == "kN" else units.length, found[1]) + "]"
+
+    return _BRACKET.sub(swap, definitions)
 
 
 def other_units(case: Case, lexicon: Lexicon, rng: random.Random) -> tuple[Units, dict[str, Any]] | None:

@@ -16,7 +16,7 @@ from gennx.generators.dialogues import ANSWER_TOKENS, Dropped, Talk, system_pool
 from gennx.generators.forms import run as write_run
 from gennx.generators.leaves import Leaf
 from gennx.generators.lexicon import TEMPLATES, Lexicon
-from gennx.generators.model_units import KN_M, Units
+from gennx.generators.model_units import BY_NAME, KN_M, Units, restated
 from gennx.generators.particles import settle
 from gennx.generators.sampler import SamplingError, sample_record
 from gennx.generators.scene import Scene
@@ -138,6 +138,8 @@ class Job:
             "grounding": [],
             **more,
         }
+        if "units" in more:
+            tools = restated(tools, BY_NAME[more["units"]])
         row, _ = talk.row(tools, tokens, meta, settings.max_tokens)
         self.seen.texts.add(users)
         return row
