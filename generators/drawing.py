@@ -112,11 +112,12 @@ class _Draw:
             self.scales[key] = Decimal(str(self.rng.choice(NARROW_SCALES if fixed else SCALES)))
         return self.scales[key]
 
-    def quantity(self, name: str, eg: float) -> float | int:
-        """A new value near the author's, rounded as it was, within the limits of the field."""
+    def quantity(self, name: str, eg: float, element: bool = False) -> float | int:
+        """A new value near the author's, rounded as it was, within the limits of the field; an `element` of a list is none of the field's typical values."""
         spec, note = self.specs[name], self.notes[name]
-        if self.keep or eg == 0:
+        if self.keep or eg == 0 or (note.get("dim") == "length/time2" and 9.7 < abs(eg) < 9.9):
             return eg
+        spec = {**spec, "element": True} if element else spec
         factor = Decimal(spec["factor"])
         memo = (note.get("dim", "none"), f"{eg!r}/{factor}")
         if memo in self.said:
@@ -233,10 +234,10 @@ class _Draw:
         return drawn
 
     def _sequence(self, name: str, eg: list[Any]) -> list[Any]:
-        """New values of neighbouring numbers; those that rose still rise."""
-        values = [self.quantity(name, v) for v in eg]
-        rose = all(b > a for a, b in itertools.pairwise(eg))
-        return values if not rose or all(b > a for a, b in itertools.pairwise(values)) else list(eg)
+        """New values of neighbouring numbers, in the same order of size; the author's where that fails."""
+        values = [self.quantity(name, v, element=True) for v in eg]
+        same = all((a < b) == (x < y) for (a, x), (b, y) in itertools.combinations(zip(eg, values, strict=True), 2))
+        return values if same else list(eg)
 
     def _keep_order(self, drawn: Drawn) -> None:
         """Two quantities of one dimension that changed places (from above to) go back to the author's."""

@@ -204,7 +204,7 @@ def _one(shop: Workshop, job: Job, kind: str, made: Made) -> tuple[str, dict[str
             except Dropped as reason:
                 made.dropped[f"{kind}: {reason}"] += 1
     small = False
-    for attempt in range(12):
+    for attempt in range(24):
         if (
             attempt == 4 and job.split == "test_phrasing"
         ):  # the phrasings held out cannot be run: the place goes to training

@@ -63,7 +63,7 @@ class Want:
     """Phrasings that will not do."""
 
 
-ENOUGH = 16
+ENOUGH = 5
 """Phrasings from which on composed requests, which read stiffer, are rare."""
 PLAIN = Want(strength=0.0)
 
