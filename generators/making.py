@@ -19,7 +19,7 @@ from gennx.generators.definitions import Definitions
 from gennx.generators.dialogues import Dropped
 from gennx.generators.kinds import MAKERS, Job, fits, single_call
 from gennx.generators.settings import METHOD_WEIGHTS, Settings
-from gennx.generators.single import Maker, Seen, Want
+from gennx.generators.single import PLAIN, Maker, Seen, Want
 from gennx.schemas import load_catalogue
 from gennx.schemas.catalogue import METHODS, Endpoint
 
@@ -203,27 +203,32 @@ def _one(shop: Workshop, job: Job, kind: str, made: Made) -> tuple[str, dict[str
                 return job.split, MAKERS[kind](job)
             except Dropped as reason:
                 made.dropped[f"{kind}: {reason}"] += 1
-    small = False
+    small = answer_long = exhausted = False
     for attempt in range(24):
         if (
             attempt == 4 and job.split == "test_phrasing"
         ):  # the phrasings held out cannot be run: the place goes to training
             job.split = "train"
-        strength = 1.0 if attempt < 6 else 3.0  # the words run out: more around them
+        strength = 3.0 if exhausted or attempt >= 6 else 1.0  # the words run out: more around them
         want = Want(
-            turn=job.turn, held_out=job.split == "test_phrasing", split=job.split, small=small, strength=strength
-        )
+            turn=job.turn, held_out=job.split == "test_phrasing", split=job.split, small=small, strength=strength,
+            composed=1.0 if answer_long else PLAIN.composed,
+        )  # fmt: skip
         case = shop.maker.case(job.tool, job.lang, job.rng, want, job.seen)
         if case is None and job.split == "test_phrasing":  # no phrasing to hold out: the place goes to training
             job.split = "train"
             continue
         if case is None:
-            return None
+            if exhausted:
+                return None
+            exhausted = True
+            continue
         try:
             return job.split, single_call(job, case)
         except Dropped as reason:
             made.dropped[str(reason)] += 1
             small = "too long" in str(reason) or "token" in str(reason)
+            answer_long = "answer too long" in str(reason)  # phrasings that read many records will not do
     return None
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from gennx.generators.making import Workshop
 
 SMALL_RECORDS = 16
+LARGE_RECORD = 900
+"""Characters from which on a table holds one record when all of it is read: answers have a limit."""
 NUMBERED_TABLES = frozenset({"serial", "material_id", "section_id", "thickness_id", "record_id"})
 
 
@@ -205,7 +207,11 @@ def stock(talk: Talk, tool: Tool, arguments: dict[str, Any], rng: random.Random)
     if endpoint.single:
         ids = ["1"]
     elif tool.method == "GET" and not ids:
-        ids = [str(i) for i in sorted(rng.sample(range(1, 40), rng.choice((1, 2, 2, 3))))]
+        try:
+            many = len(str(_small_record(endpoint, talk.lang, 0))) < LARGE_RECORD
+        except SamplingError:
+            raise Dropped("no sample") from None
+        ids = [str(i) for i in sorted(rng.sample(range(1, 40), rng.choice((1, 2, 2, 3)) if many else 1))]
     if endpoint.uri in ("db/UNIT", "db/STYP", "db/PJCF"):
         return
     stock_keys(talk, endpoint, ids, rng)
