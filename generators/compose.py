@@ -114,6 +114,7 @@ def compose(
         pool = tuple(f for f in pool if f[1]) or pool
     text = rng.choice(pool)[0].render(**scope)
     text = re.sub(r"[ ,.:·-]+$", "", text) if bare else text
+    text = re.sub(r"(?<!\S)([가-힣]{2,}) \1(?!\S)", r"\1", text)  # 지반면 설정 설정
     return Composed(settle(text) if lang == "ko" else forms.article(text), section)
 
 

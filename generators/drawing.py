@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -27,6 +28,11 @@ FIXED_KINDS = frozenset({"strength", "modulus", "thermal", "weight_density"})
 FIXED_DIMENSIONS = frozenset(
     {"force/length3", "mass/length3", "1/temperature", "energy/mass/temperature", "length/time2"}
 )
+RECKONED = re.compile(
+    r"총\s|총\d|합계|합쳐|합이|층당|개당|손실|배로|두 배|절반|나누|곱하|빼면|더하면|comes? to|percent of|% of|in total|altogether|twice|losses|divided|times the|plus the|sum of",
+    re.I,
+)
+"""Words of a request that reckons with its quantities: they stay as the author wrote them."""
 EXCLUDED = 0.08
 """Share of ranges and lists of numbers that become a range with one or two left out."""
 SMALL_IDS = frozenset(
@@ -45,6 +51,11 @@ class Drawn:
     """For phrase slots: the phrase that says the value (a list for row slots)."""
 
 
+def _order(a: float, b: float) -> int:
+    """-1, 0 or 1 as a is below, equal to or above b."""
+    return (a > b) - (a < b)
+
+
 class _Draw:
     def __init__(
         self,
@@ -58,6 +69,7 @@ class _Draw:
     ) -> None:
         self.template, self.endpoint, self.lexicon, self.rng = template, endpoint, lexicon, rng
         self.keep, self.codes, self.fixed_names = keep, codes, fixed_names
+        self.reckoned = RECKONED.search(template.text) is not None
         self.steering = steering_fields(endpoint) | {rule["field"] for rule in lexicon.follows}
         self.notes = {name: note_of(endpoint, spec["field"]) for name, spec in template.slots.items()}
         self.specs = {name: dict(spec) for name, spec in template.slots.items()}
@@ -115,7 +127,7 @@ class _Draw:
     def quantity(self, name: str, eg: float, element: bool = False) -> float | int:
         """A new value near the author's, rounded as it was, within the limits of the field; an `element` of a list is none of the field's typical values."""
         spec, note = self.specs[name], self.notes[name]
-        if self.keep or eg == 0 or (note.get("dim") == "length/time2" and 9.7 < abs(eg) < 9.9):
+        if self.keep or self.reckoned or eg == 0 or (note.get("dim") == "length/time2" and 9.7 < abs(eg) < 9.9):
             return eg
         spec = {**spec, "element": True} if element else spec
         factor = Decimal(spec["factor"])
@@ -251,7 +263,9 @@ class _Draw:
                 same = self.notes[a].get("dim") == self.notes[b].get("dim") and self.notes[a].get("kind") == self.notes[
                     b
                 ].get("kind")
-                if same and (self.specs[a]["eg"] < self.specs[b]["eg"]) != (drawn.values[a] < drawn.values[b]):
+                if same and _order(self.specs[a]["eg"], self.specs[b]["eg"]) != _order(
+                    drawn.values[a], drawn.values[b]
+                ):
                     drawn.values[a], drawn.values[b] = self.specs[a]["eg"], self.specs[b]["eg"]
 
     def _moved(self, name: str, eg: Any) -> Any:

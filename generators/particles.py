@@ -123,7 +123,9 @@ def wrong_particles(text: str) -> list[str]:
         stem, form = found[1], found[2]
         if _NO_PARTICLE.search(found[0]) or (form == "로" and stem.endswith("으")):
             continue
-        if re.search(r"[A-Za-z]{4,}$|[A-Za-z]\d+$|Pa$", stem):  # WATER, LM3, kPa: read in more ways than one
+        if re.search(r"[A-Za-z]{4,}$|[A-Za-z]\d+$|Pa$", stem) or re.search(
+            r"\d/\d+$", text[: found.end(1)]
+        ):  # WATER, LM3, kPa, 2/3: read in more ways than one
             continue
         pair = {"을": "을(를)", "를": "을(를)", "으로": "으로(로)", "로": "으로(로)", "와": "과(와)"}[form]
         if particle(text[: found.end(1)], pair) != form:

@@ -12,8 +12,9 @@ from functools import lru_cache
 from typing import Any
 
 from gennx.generators.lexicon import TEMPLATES
-from gennx.generators.marks import MARKED
+from gennx.generators.marks import MARKED, unmark
 from gennx.generators.particles import PAIRS, particle
+from gennx.generators.registers import plain, polite
 from gennx.generators.respelling import corrected, in_words
 
 _ENDING = re.compile(
@@ -59,6 +60,8 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, op
     if rng.random() < 0.05 * strength:
         text = corrected(text, lang, rng)
     several = "\n" in text
+    if lang == "ko" and plain(unmark(text)):  # who speaks plainly does not greet politely
+        pool = {k: [w for w in v if not polite(w)] for k, v in pool.items()}
     before = rng.random() / strength if strength and opening else 1.0
     if before < 0.09:
         text = f"{_noise(rng.choice(pool['context']), rng)}{rng.choice((chr(10), ' ', ' ')) if several else ' '}{text}"

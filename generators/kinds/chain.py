@@ -9,8 +9,9 @@ from gennx.generators import scenarios
 from gennx.generators.dialogues import Call, Dropped, closing
 from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import check
-from gennx.generators.kinds.job import Job, bare, joined, one_register, runs_on, stock
+from gennx.generators.kinds.job import Job, bare, joined, runs_on, stock
 from gennx.generators.marks import unmark
+from gennx.generators.registers import one_register
 from gennx.generators.surround import surround
 from gennx.schemas.catalogue import Endpoint, Tool
 

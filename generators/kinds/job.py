@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -155,17 +154,6 @@ def turns() -> dict[str, list[str]]:
 
 def _korean(text: str) -> bool:
     return any("가" <= c <= "힣" for c in text)
-
-
-_POLITE = re.compile(r"(?:요|니다|니까|십시오|시오|세요|시죠|까요|시길)[\s.!?~ㅎㅠ]*$")
-_PLAIN = re.compile(
-    r"(?:줘|줘라|해|해라|하자|자|라|봐|주라|냐|니|놔|넣어|지워|바꿔|됐다|이다|한다|된다|했다|렸다)[\s.!?~ㅎㅠ]*$"
-)
-
-
-def one_register(texts: Sequence[str]) -> bool:
-    """False if some of the requests end politely and some plainly; notes without a verb go with both."""
-    return not (any(_POLITE.search(t) for t in texts) and any(_PLAIN.search(t) for t in texts))
 
 
 def bare(case: Case) -> str:

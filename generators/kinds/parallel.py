@@ -9,8 +9,9 @@ from gennx.generators.dialogues import Dropped, closing
 from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import check
 from gennx.generators.kinds.chain import planned
-from gennx.generators.kinds.job import Job, bare, joined, one_register, stock
+from gennx.generators.kinds.job import Job, bare, joined, stock
 from gennx.generators.marks import unmark
+from gennx.generators.registers import one_register
 from gennx.generators.settings import METHOD_WEIGHTS
 from gennx.generators.single import Case
 from gennx.generators.surround import surround
