@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -156,6 +157,12 @@ def _korean(text: str) -> bool:
     return any("가" <= c <= "힣" for c in text)
 
 
+_GREETING = re.compile(
+    r"^(?:안녕하세요|수고하십니다|수고하세요|고생 많으십니다|(?:good )?morning|hi(?: all| team| there)?|hello(?: all)?|hey(?: team)?)[.,!~]*\s+",
+    re.I,
+)
+
+
 def bare(case: Case) -> str:
     """A case's text fit to stand beside others."""
     return case.text.strip().rstrip(".~!")
@@ -164,6 +171,7 @@ def bare(case: Case) -> str:
 def joined(pool: Sequence[str], a: str, b: str, rng: random.Random) -> str:
     """Two requests as one, by one of the patterns over {a} and {b}; within a sentence the second begins in lower case."""
     pattern = rng.choice(pool)
+    b = _GREETING.sub("", b)
     before = pattern.split("{b}")[0].rstrip(" ")
     if before[-1:] not in (".", "\n", ")", "?", "!", "-", ":") and b[:1].isascii() and b[1:2].islower():
         b = b[0].lower() + b[1:]
