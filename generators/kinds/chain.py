@@ -9,12 +9,15 @@ from gennx.generators import scenarios
 from gennx.generators.dialogues import Call, Dropped, closing
 from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import check
-from gennx.generators.kinds.job import Job, bare, joined, runs_on, stock
+from gennx.generators.kinds.job import Job, bare, gluable, joined, runs_on, stock
 from gennx.generators.marks import unmark
 from gennx.generators.registers import one_register
+from gennx.generators.single import Case
 from gennx.generators.surround import surround
 from gennx.schemas.catalogue import Endpoint, Tool
 
+SHORT = 70
+"""Characters of a request about a document that goes with another."""
 NAMED = ("db/STLD", "db/LDGR", "db/BNGR", "db/GRUP")
 """Tables whose records other records name."""
 
@@ -74,6 +77,15 @@ def planned(job: Job, plan: scenarios.Plan, kind: str) -> dict[str, Any]:
     return job.finish(talk, kind, f"plan/{plan.name}", calls, style=plan.area, **more)
 
 
+def _short(job: Job, uri: str) -> Case:
+    """A plain request for a document, without a story around it. Raises Dropped."""
+    for _ in range(8):
+        case = job.case(job.tool_of(uri, "POST"), strength=0.0, small=True)
+        if gluable(case) and len(case.text) <= SHORT:
+            return case
+    raise Dropped("no short request")
+
+
 def _unmade(job: Job, plan: scenarios.Plan) -> str:
     """A sentence that says which numbered tables are still empty, so that a plan may number its records from 1."""
     endpoints = {s.tool.endpoint.uri: s.tool.endpoint for s in plan.steps if s.tool.method == "POST"}
@@ -107,10 +119,10 @@ def _linked(job: Job) -> dict[str, Any]:
     else:
         cases = [job.case(main, strength=0.0, small=True)]
         if rng.random() < 0.5:
-            cases.insert(0, job.case(job.tool_of("doc/OPEN", "POST"), strength=0.0))
+            cases.insert(0, _short(job, "doc/OPEN"))
         after = rng.choice(("doc/SAVE", "doc/SAVE", "doc/ANAL"))
         if len(cases) == 1 or rng.random() < 0.5:
-            cases.append(job.case(job.tool_of(after, "POST"), strength=0.0, small=True))
+            cases.append(_short(job, after))
     if not one_register([c.text for c in cases]):
         raise Dropped("two registers")
     text = bare(cases[0])

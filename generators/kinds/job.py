@@ -28,6 +28,8 @@ from gennx.schemas.catalogue import Endpoint, Tool
 if TYPE_CHECKING:
     from gennx.generators.making import Workshop
 
+LONGEST_GLUED = 110
+"""Characters of a request that is put together with others."""
 SMALL_RECORDS = 16
 LARGE_RECORD = 900
 """Characters from which on a table holds one record when all of it is read: answers have a limit."""
@@ -161,6 +163,12 @@ _GREETING = re.compile(
     r"^(?:안녕하세요|수고하십니다|수고하세요|고생 많으십니다|(?:good )?morning|hi(?: all| team| there)?|hello(?: all)?|hey(?: team)?)[.,!~]*\s+",
     re.I,
 )
+
+
+def gluable(case: Case) -> bool:
+    """True for a request that can stand beside another in one message: short, one sentence or a table, nothing told before or after."""
+    lines = case.text.strip()
+    return len(lines) <= LONGEST_GLUED and not re.search(r"[.!?;]\s+\S", lines) and not _GREETING.match(lines)
 
 
 def bare(case: Case) -> str:

@@ -9,7 +9,7 @@ from gennx.generators.dialogues import Dropped, closing
 from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import check
 from gennx.generators.kinds.chain import planned
-from gennx.generators.kinds.job import Job, bare, joined, stock
+from gennx.generators.kinds.job import Job, bare, gluable, joined, stock
 from gennx.generators.marks import unmark
 from gennx.generators.registers import one_register
 from gennx.generators.settings import METHOD_WEIGHTS
@@ -38,12 +38,16 @@ def _put_together(job: Job) -> dict[str, Any]:
     """Two to four requests in one message."""
     rng = job.rng
     cases = [job.case(job.tool, strength=0.0, small=True)]
+    for _ in range(6):
+        if gluable(cases[0]):
+            break
+        cases = [job.case(job.tool, strength=0.0, small=True)]
     count = rng.choice((2, 2, 2, 3, 3, 4))
-    for _ in range(count * 3):
+    for _ in range(count * 4):
         if len(cases) == count:
             break
         made = job.shop.maker.case(partner(job), job.lang, rng, job.want(strength=0.0, small=True))
-        if made is None or any(clash(made, c) for c in cases):
+        if made is None or not gluable(made) or any(clash(made, c) for c in cases):
             continue
         if one_register([c.text for c in (*cases, made)]):
             cases.append(made)
