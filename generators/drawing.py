@@ -33,6 +33,7 @@ RECKONED = re.compile(
     re.I,
 )
 """Words of a request that reckons with its quantities: they stay as the author wrote them."""
+MANY_QUANTITIES = 3
 EXCLUDED = 0.08
 """Share of ranges and lists of numbers that become a range with one or two left out."""
 SMALL_IDS = frozenset(
@@ -73,6 +74,11 @@ class _Draw:
         self.steering = steering_fields(endpoint) | {rule["field"] for rule in lexicon.follows}
         self.notes = {name: note_of(endpoint, spec["field"]) for name, spec in template.slots.items()}
         self.specs = {name: dict(spec) for name, spec in template.slots.items()}
+        quantities = sum(s["as"] in ("number", "sequence") and not self.numbered(n) for n, s in self.specs.items())
+        if (
+            quantities >= MANY_QUANTITIES and rng.random() < 0.5
+        ):  # many that belong together: half the time as the author had them
+            self.reckoned = True
         self.offsets: dict[str, Callable[[int], int]] = {}
         self.scales: dict[str, Decimal] = {}
         self.named: dict[tuple[str, str], str] = {}
