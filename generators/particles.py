@@ -88,6 +88,16 @@ def _number_final(text: str) -> str:
     return _DIGIT_FINAL[digits[-1]]
 
 
+AFTER_WORD = re.compile(r"^(을|를|이|가|은|는|과|와|으로|로|이랑|랑)(?![가-힣])")
+PAIR_OF = {
+    form: pair
+    for pair, forms_ in PAIRS.items()
+    for form in forms_
+    if pair in ("을(를)", "이(가)", "은(는)", "과(와)", "으로(로)", "(이)랑")
+}
+"""A particle right after a word, and the pair it is one form of."""
+
+
 def particle(text: str, pair: str) -> str:
     """The form of a particle pair such as '을(를)' that follows `text`."""
     closed, open_ = PAIRS[pair]
@@ -123,7 +133,7 @@ def wrong_particles(text: str) -> list[str]:
         stem, form = found[1], found[2]
         if _NO_PARTICLE.search(found[0]) or (form == "로" and stem.endswith("으")):
             continue
-        if re.search(r"[A-Za-z]{4,}$|[A-Za-z]\d+$|Pa$", stem) or re.search(
+        if re.search(r"[A-Za-z]{4,}$|[A-Za-z]\d+$|Pa$|\dT$", stem) or re.search(
             r"\d/\d+$", text[: found.end(1)]
         ):  # WATER, LM3, kPa, 2/3: read in more ways than one
             continue

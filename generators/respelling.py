@@ -10,7 +10,7 @@ import re
 from decimal import Decimal
 
 from gennx.generators.marks import CLOSE, MID, OPEN, unmark
-from gennx.generators.particles import settle
+from gennx.generators.particles import AFTER_WORD, PAIR_OF, particle, settle
 
 _WHOLE = re.compile(f"{OPEN}(\\d+){MID}(\\d{{1,3}}){CLOSE}( ?)")
 _NATIVE = re.compile(r"개소|개(?!월)|군데|곳|가닥|줄|칸|쌍|본(?![가-힣])|장(?![가-힣])")
@@ -94,6 +94,9 @@ def corrected(text: str, lang: str, rng: random.Random) -> str:
             else (", no ", ", sorry, ", " - make that ", ", I mean ")
         )
         return f"{before}{wrong}{unit if rng.random() < 0.4 else ''}{between}{right}{after}"
+    form = AFTER_WORD.match(after) if lang == "ko" else None
+    if form:  # the particle goes by the value that now stands before it
+        after = particle(wrong + unit, PAIR_OF[form[1]]) + after[form.end() :]
     whole = f"{before}{wrong}{unit}{after}".rstrip()
     stop = "" if re.search(r"[.!?~]$", unmark(whole)) else "."
     if lang == "ko":

@@ -13,7 +13,7 @@ from typing import Any
 
 from gennx.generators.lexicon import TEMPLATES
 from gennx.generators.marks import MARKED, unmark
-from gennx.generators.particles import PAIRS, particle
+from gennx.generators.particles import AFTER_WORD, PAIR_OF, particle
 from gennx.generators.registers import plain, polite
 from gennx.generators.respelling import corrected, in_words
 
@@ -21,13 +21,6 @@ _ENDING = re.compile(
     r"(?<=[가-힣]) ?(줘요|줘라|줘|주세요|주세용|주십시오|주시겠어요\?|주실래요\?|주실 수 있나요\?|주시기 바랍니다|주라|줄래\?|주시면 감사하겠습니다|주시면 됩니다)(?=[.!~ ㅎㅠ]*(?:\n|$))"
 )
 _STEM = re.compile(r"[해어아여려겨쳐줘와워내]$")
-_KO_PARTICLE = re.compile(r"^(을|를|이|가|은|는|과|와|으로|로|이랑|랑)(?![가-힣])")
-_PAIR_OF = {
-    form: pair
-    for pair, forms_ in PAIRS.items()
-    for form in forms_
-    if pair in ("을(를)", "이(가)", "은(는)", "과(와)", "으로(로)", "(이)랑")
-}
 _KEYS_EN = {"a": "s", "s": "d", "e": "r", "r": "t", "t": "y", "o": "p", "i": "o", "n": "m", "l": "k", "d": "f"}
 
 
@@ -134,9 +127,9 @@ def _swap(text: str, old: str, new: str, lang: str) -> str:
     for found in re.finditer(rf"(?<![가-힣]){re.escape(old)}(?:{whole})", text):
         out.append(text[at : found.start()] + new)
         at = found.end()
-        after = _KO_PARTICLE.match(text[at:])
+        after = AFTER_WORD.match(text[at:])
         if after:
-            out.append(particle(new, _PAIR_OF[after[1]]))
+            out.append(particle(new, PAIR_OF[after[1]]))
             at += after.end()
     out.append(text[at:])
     return "".join(out)
