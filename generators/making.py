@@ -144,7 +144,8 @@ def make_endpoint(settings: Settings, uri: str) -> Made:
         rng = random.Random(f"{settings.seed}/{uri}/{index}")
         tool = shop.maker.catalogue.tool(uri, method)
         lang = settings.lang if settings.lang != "mix" else ("en" if index % 3 == 2 else "ko")
-        one = _one(shop, Job(shop, tool, lang, rng, index, nth[method], split, seen), kind, made)
+        job = Job(shop, tool, lang, rng, index, nth[method], split, seen)
+        one = _one(shop, job, kind, made) or _instead(job, made)
         nth[method] += 1
         if one is None:
             made.missing += 1
@@ -178,20 +179,26 @@ _WEIGHTS: dict[str, dict[str, float]] = {}
 
 
 def kind_weights(settings: Settings) -> dict[str, float]:
-    """Shares of kinds, raised by how few of the run's endpoints they fit."""
+    """Weights of kinds such that over all endpoints of the run, each taking those that fit it, the shares come out as asked (proportional fitting)."""
     key = settings.fingerprint()
     if key not in _WEIGHTS:
-        endpoints = settings.chosen(load_catalogue())
-        usual = {"single": 1.0}
-        total = sum(settings.count(e) for e in endpoints)
-        for kind, share in settings.kinds.items():
-            if not share:
-                continue
-            fit = sum(settings.count(e) for e in endpoints if fits(kind, e)) / total
-            usual[kind] = share / max(fit, 0.1)
-        if "single" not in settings.kinds:  # what fits no endpoint falls back to a single call
-            usual["single"] = 0.001
-        _WEIGHTS[key] = usual
+        wanted = {k: s for k, s in settings.kinds.items() if s}
+        total = sum(wanted.values())
+        groups: Counter[tuple[str, ...]] = Counter()
+        for endpoint in settings.chosen(load_catalogue()):
+            groups[tuple(k for k in wanted if fits(k, endpoint))] += settings.count(endpoint)
+        everything = sum(groups.values())
+        weights = dict(wanted)
+        for _ in range(30):
+            got = dict.fromkeys(wanted, 0.0)
+            for kinds, count in groups.items():
+                here = sum(weights[k] for k in kinds)
+                for k in kinds:
+                    got[k] += count / everything * weights[k] / here
+            weights = {k: w * min(4.0, wanted[k] / total / got[k]) if got[k] else w for k, w in weights.items()}
+        if "single" not in weights:  # what fits no endpoint falls back to a single call
+            weights["single"] = 0.001
+        _WEIGHTS[key] = weights
     return _WEIGHTS[key]
 
 
@@ -229,6 +236,16 @@ def _one(shop: Workshop, job: Job, kind: str, made: Made) -> tuple[str, dict[str
             made.dropped[str(reason)] += 1
             small = "too long" in str(reason) or "token" in str(reason)
             answer_long = "answer too long" in str(reason)  # phrasings that read many records will not do
+    return None
+
+
+def _instead(job: Job, made: Made) -> tuple[str, dict[str, Any]] | None:
+    """Where an endpoint's own words are used up: its requests among others, which are never the same twice."""
+    for _ in range(4):
+        try:
+            return job.split, MAKERS["session"](job)
+        except Dropped as reason:
+            made.dropped[f"session: {reason}"] += 1
     return None
 
 

@@ -44,7 +44,9 @@ def fits(kind: str, endpoint: Endpoint) -> bool:
         case "multi_turn":
             return (endpoint.is_table and "POST" in has) or any(p.turns for p in scenarios.plans_using(endpoint.uri))
         case "chain":
-            return not endpoint.uri.startswith("doc/") or bool(scenarios.plans_using(endpoint.uri))
+            return bool(scenarios.plans_using(endpoint.uri))
+        case "parallel":
+            return bool(scenarios.plans_using(endpoint.uri, scenarios.PARALLEL))
         case "guard":
             return endpoint.is_table and not endpoint.single and {"DELETE", "GET"} <= has
         case "repair":

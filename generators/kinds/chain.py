@@ -16,18 +16,25 @@ from gennx.generators.single import Case
 from gennx.generators.surround import surround
 from gennx.schemas.catalogue import Endpoint, Tool
 
-SHORT = 70
-"""Characters of a request about a document that goes with another."""
 NAMED = ("db/STLD", "db/LDGR", "db/BNGR", "db/GRUP")
 """Tables whose records other records name."""
 
 
+TOLD_OUT = 2
+"""How often a plan's wordings are told for an endpoint in a small run."""
+
+
 def chain(job: Job) -> dict[str, Any]:
-    """From a plan family that uses the endpoint, else around a name or a document. Raises Dropped."""
+    """From a plan family that uses the endpoint, else around a name that is made first. Raises Dropped."""
     plans = [p for p in scenarios.plans_using(job.endpoint.uri) if p.requests[job.lang]]
-    if plans and job.rng.random() < 0.75:
-        return planned(job, job.rng.choice(plans), "chain")
-    return _linked(job)
+    if not plans:
+        return _linked(job)
+    plan = little_told(job, plans)
+    if linkable(job.endpoint) and job.rng.random() < (0.1 if told(job, plan) < 1 else 0.6):
+        return _linked(job)
+    if told(job, plan) >= TOLD_OUT:
+        raise Dropped("plans told out")
+    return planned(job, plan, "chain")
 
 
 def planned(job: Job, plan: scenarios.Plan, kind: str) -> dict[str, Any]:
@@ -50,7 +57,7 @@ def planned(job: Job, plan: scenarios.Plan, kind: str) -> dict[str, Any]:
     parts = (
         [(rng.choice(t.words[lang]), t.steps) for t in plan.turns]
         if in_turns
-        else [(rng.choice(plan.requests[lang]), tuple(s.ident for s in plan.steps))]
+        else [(_next_wording(job, plan), tuple(s.ident for s in plan.steps))]
     )
     calls: list[tuple[Tool, dict[str, Any]]] = []
     so_far, derived = "", set[str]()
@@ -77,13 +84,21 @@ def planned(job: Job, plan: scenarios.Plan, kind: str) -> dict[str, Any]:
     return job.finish(talk, kind, f"plan/{plan.name}", calls, style=plan.area, **more)
 
 
-def _short(job: Job, uri: str) -> Case:
-    """A plain request for a document, without a story around it. Raises Dropped."""
-    for _ in range(8):
-        case = job.case(job.tool_of(uri, "POST"), strength=0.0, small=True)
-        if gluable(case) and len(case.text) <= SHORT:
-            return case
-    raise Dropped("no short request")
+def _pair(job: Job) -> list[Case] | None:
+    """Requests for a named thing and for a record that refers to it, None where they do not go together. Raises Dropped."""
+    main = job.other("POST")
+    tables = [t for t in NAMED if t != job.endpoint.uri and t in references(job.endpoint)]
+    if main is None or not job.endpoint.is_table or not tables:
+        raise Dropped("nothing to refer to")
+    table = job.rng.choice(tables)
+    first = job.case(job.tool_of(table, "POST"), strength=0.0, small=True)
+    records = list(first.arguments["Assign"].values())
+    name = records[0].get("NAME")
+    if len(records) != 1 or not isinstance(name, str):
+        return None
+    second = job.case(main, strength=0.0, small=True, names={table: name})
+    fit = name in str(second.arguments) and gluable(first) and gluable(second)
+    return [first, second] if fit and one_register([first.text, second.text]) else None
 
 
 def _unmade(job: Job, plan: scenarios.Plan) -> str:
@@ -98,33 +113,42 @@ def _unmade(job: Job, plan: scenarios.Plan) -> str:
     return job.pick("unmade", titles=" or ".join([", ".join(titles[:-1]), titles[-1]] if len(titles) > 1 else titles))
 
 
+def little_told(job: Job, plans: list[scenarios.Plan]) -> scenarios.Plan:
+    """The plan that the endpoint has told least often, as far as it has wordings of its own."""
+    return min(job.rng.sample(plans, len(plans)), key=lambda plan: told(job, plan))
+
+
+def told(job: Job, plan: scenarios.Plan) -> float:
+    """How often the endpoint has told its own share of the plan's wordings; in large runs for each 20 dialogues of the endpoint."""
+    own = max(1.0, len(plan.requests[job.lang]) / len(plan.endpoints))
+    size = max(1.0, job.shop.settings.count(job.endpoint) / 20)
+    return job.shop.maker.uses[f"{job.endpoint.uri}/{plan.name}/{job.lang}"] / (own * size)
+
+
+def _next_wording(job: Job, plan: scenarios.Plan) -> str:
+    """The plan's wordings in turn, each endpoint beginning with another one."""
+    key = f"{job.endpoint.uri}/{plan.name}/{job.lang}"
+    wordings = plan.requests[job.lang]
+    used = job.shop.maker.uses[key]
+    job.shop.maker.uses[key] += 1
+    rank = sorted(plan.endpoints).index(job.endpoint.uri)
+    return str(wordings[(rank * len(wordings) // len(plan.endpoints) + used) % len(wordings)])
+
+
+def linkable(endpoint: Endpoint) -> bool:
+    """True if records of the endpoint refer to something that is made by a name first."""
+    return endpoint.is_table and "POST" in endpoint.methods and any(t in references(endpoint) for t in NAMED)
+
+
 def _linked(job: Job) -> dict[str, Any]:
-    """A named thing is made first, then the endpoint's call that refers to it; or a file is opened, worked on and saved."""
+    """A named thing is made first, then the endpoint's call that refers to it. Raises Dropped."""
     rng = job.rng
-    main = job.other("POST") or job.tool
-    tables = [t for t in NAMED if t != job.endpoint.uri and t in references(job.endpoint)]
-    if main.method == "POST" and job.endpoint.is_table and tables and rng.random() < 0.7:
-        table = rng.choice(tables)
-        first = job.case(job.tool_of(table, "POST"), strength=0.0, small=True)
-        records = list(first.arguments["Assign"].values())
-        if len(records) != 1:
-            raise Dropped("several first records")
-        name = records[0].get("NAME")
-        second = job.case(main, strength=0.0, names={table: name})
-        if not isinstance(name, str) or name not in str(second.arguments):
-            raise Dropped("name not used")
-        cases = [first, second]
-    elif job.endpoint.uri.startswith("doc/"):
-        raise Dropped("no chain for documents")
+    for _ in range(6):
+        cases = _pair(job)
+        if cases is not None:
+            break
     else:
-        cases = [job.case(main, strength=0.0, small=True)]
-        if rng.random() < 0.5:
-            cases.insert(0, _short(job, "doc/OPEN"))
-        after = rng.choice(("doc/SAVE", "doc/SAVE", "doc/ANAL"))
-        if len(cases) == 1 or rng.random() < 0.5:
-            cases.append(_short(job, after))
-    if not one_register([c.text for c in cases]):
-        raise Dropped("two registers")
+        raise Dropped("name not used")
     text = bare(cases[0])
     for case in cases[1:]:
         lines = "\n" in text or "\n" in case.text

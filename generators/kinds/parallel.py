@@ -8,7 +8,7 @@ from gennx.generators import scenarios
 from gennx.generators.dialogues import Dropped, closing
 from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import check
-from gennx.generators.kinds.chain import planned
+from gennx.generators.kinds.chain import little_told, planned
 from gennx.generators.kinds.job import Job, bare, gluable, joined, stock
 from gennx.generators.marks import unmark
 from gennx.generators.registers import one_register
@@ -29,8 +29,8 @@ def parallel(job: Job) -> dict[str, Any]:
     """From a plan of independent calls that uses the endpoint, else single requests put together. Raises Dropped."""
     plans = scenarios.plans_using(job.endpoint.uri, scenarios.PARALLEL)
     plans = [p for p in plans if p.requests[job.lang]]
-    if plans and job.rng.random() < 0.75:
-        return planned(job, job.rng.choice(plans), "parallel")
+    if plans and job.rng.random() < 0.85:
+        return planned(job, little_told(job, plans), "parallel")
     return _put_together(job)
 
 
