@@ -143,7 +143,7 @@ def linkable(endpoint: Endpoint) -> bool:
 def _linked(job: Job) -> dict[str, Any]:
     """A named thing is made first, then the endpoint's call that refers to it. Raises Dropped."""
     rng = job.rng
-    for _ in range(6):
+    for _ in range(12):
         cases = _pair(job)
         if cases is not None:
             break

@@ -11,10 +11,15 @@ from typing import Any
 from gennx.generators.dialogues import Dropped, closing
 from gennx.generators.kinds.clarify import incomplete, kept_for, renumbered
 from gennx.generators.kinds.job import Job, stock
-from gennx.generators.kinds.parallel import clash, partner
 from gennx.generators.kinds.talk_only import conversations
+from gennx.generators.settings import METHOD_WEIGHTS
 from gennx.generators.single import Case
+from gennx.schemas.catalogue import Tool
 
+EVERYDAY = (
+    "db/NODE", "db/ELEM", "db/CONS", "db/STLD", "db/CNLD", "db/BMLD", "db/GRUP", "db/MATL", "db/SECT", "db/THIK", "db/BODF", "db/NMAS", "db/BNGR",
+    "db/LDGR", "db/UNIT", "db/EIGV", "doc/SAVE", "doc/ANAL", "post/TABLE", "view/SELECT",
+)  # fmt: skip
 OWN = 0.65
 """How many of the further requests are about the same endpoint."""
 
@@ -28,7 +33,7 @@ def session(job: Job) -> dict[str, Any]:
         if len(cases) == count:
             break
         want = replace(job.want(small=rng.random() < 0.7), turn=rng.randrange(1000))
-        made = job.shop.maker.case(partner(job, OWN), job.lang, rng, want)
+        made = job.shop.maker.case(partner(job), job.lang, rng, want)
         if made is not None and not any(clash(made, c) for c in cases):
             cases.append(made)
     if len(cases) < 2:
@@ -64,3 +69,28 @@ def _asides(job: Job, cases: list[Case]) -> list[tuple[str, str, bool]]:
         row = rng.choice(kept_for(conversations(job.lang), job.split))
         out.append((row["user"], row["assistant"], False))
     return out
+
+
+def partner(job: Job) -> Tool:
+    """Another tool: of the same endpoint, or one that is used every day."""
+    rng = job.rng
+    if rng.random() < OWN:
+        methods = job.endpoint.methods
+        return job.tool_of(job.endpoint.uri, rng.choices(methods, [METHOD_WEIGHTS[m] for m in methods])[0])
+    uri = rng.choice([u for u in EVERYDAY if u not in job.shop.holdout])
+    methods = job.shop.maker.catalogue.endpoint(uri).methods
+    return job.tool_of(uri, rng.choice(methods if rng.random() < 0.6 else methods[:1]))
+
+
+def clash(a: Case, b: Case) -> bool:
+    """True if two calls touch the same records, or one asks for the same thing as the other."""
+    if a.tool.endpoint is not b.tool.endpoint:
+        return False
+    if a.tool.endpoint.single or not a.tool.endpoint.is_table:
+        return True
+    mine, theirs = _keys(a.arguments), _keys(b.arguments)
+    return not mine or not theirs or bool(mine & theirs)
+
+
+def _keys(arguments: dict[str, Any]) -> set[str]:
+    return set(arguments.get("Assign", ())) | {str(i) for i in arguments.get("ids", ())}
