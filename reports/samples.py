@@ -9,7 +9,7 @@ from typing import Any
 from gennx.reports.coverage import rows_of
 
 KINDS = ("single", "parallel", "chain", "multi_turn", "session", "next_id", "clarify", "no_tool", "repair", "guard")
-ANSWER = 220
+ANSWER = 110
 """Characters of a tool's answer that are shown."""
 
 
