@@ -246,7 +246,10 @@ class _Draw:
                 case "text":
                     drawn.values[name] = self.name(name, spec["eg"])
                 case "phrase":
-                    drawn.values[name], drawn.words[name] = self.code(name, spec["eg"], spec["said"])
+                    value, word = self.code(name, spec["eg"], spec["said"])
+                    if word in self.template.text:  # 핀 말고 핀으로
+                        value, word = spec["eg"], spec["said"]
+                    drawn.values[name], drawn.words[name] = value, word
         self._keep_order(drawn)
         self._rows(drawn)
         return drawn

@@ -14,10 +14,12 @@ from gennx.generators.particles import AFTER_WORD, PAIR_OF, particle, settle
 
 _WHOLE = re.compile(f"{OPEN}(\\d+){MID}(\\d{{1,3}}){CLOSE}( ?)")
 _NATIVE = re.compile(r"개소|개(?!월)|군데|곳|가닥|줄|칸|쌍|본(?![가-힣])|장(?![가-힣])")
-_SINO = re.compile(r"회|모드|스텝|등분|분할")
+_SINO = re.compile(r"회|스텝|등분|분할")
 _COUNTED_EN = re.compile(
     r" (?:modes?|points?|steps?|iterations?|layers?|bars?|legs?|divisions?|times|pieces|levels?|days?|lanes?|bays?|segments?|parts?)\b"
 )
+LARGEST = 20
+"""Larger numbers are put into words only where they are round."""
 _ONES = ("", "한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉")
 _TENS = ("", "열", "스물", "서른", "마흔", "쉰")
 _DIGITS = ("", "일", "이", "삼", "사", "오", "육", "칠", "팔", "구")
@@ -54,6 +56,8 @@ def in_words(text: str, lang: str) -> str:
     def said(found: re.Match[str]) -> str:
         value, after = int(found[2]), text[found.end() :]
         word = ""
+        if value > LARGEST and value % 10:  # nobody writes out 93
+            return found[0]
         if lang == "en":
             word = english(value) if value < 100 and _COUNTED_EN.match(found[3] + after) else ""
         elif 0 < value < 60 and _NATIVE.match(after):
