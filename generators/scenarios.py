@@ -44,6 +44,7 @@ AREAS = (
     "design",
 )
 FOLDER = TEMPLATES / "scenarios"
+FEW_WAYS = 20
 PARALLEL = TEMPLATES / "parallel"
 """Plans whose steps do not depend on each other: asked for at once, called at once."""
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -230,15 +231,25 @@ def plans(root: Path = FOLDER) -> tuple[Plan, ...]:
 
 
 def plans_using(uri: str, root: Path = FOLDER) -> list[Plan]:
-    """Plans with a step on an endpoint; one without parameters belongs to one endpoint alone, since it would say the same for all."""
+    """Plans with a step on an endpoint; one whose parameters vary little belongs to one endpoint alone, since it would say the same for all."""
     return _by_endpoint(root).get(uri, [])
+
+
+def _varied(plan: Plan) -> bool:
+    """True if a plan's parameters make its words different often enough for several endpoints to tell it."""
+    ways = 1
+    for spec in plan.params.values():
+        if not spec.get("silent"):
+            values = spec.get("values")
+            ways *= len(values) if isinstance(values, list) else FEW_WAYS
+    return ways >= FEW_WAYS
 
 
 @lru_cache(maxsize=4)
 def _by_endpoint(root: Path) -> dict[str, list[Plan]]:
     out: dict[str, list[Plan]] = {}
     for plan in plans(root):
-        for uri in plan.endpoints if plan.params else [min(plan.endpoints)]:
+        for uri in plan.endpoints if _varied(plan) else [min(plan.endpoints)]:
             out.setdefault(uri, []).append(plan)
     return out
 

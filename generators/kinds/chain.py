@@ -20,7 +20,7 @@ NAMED = ("db/STLD", "db/LDGR", "db/BNGR", "db/GRUP")
 """Tables whose records other records name."""
 
 
-TOLD_OUT = 2
+TOLD_OUT = 4
 """How often a plan's wordings are told for an endpoint in a small run."""
 
 
@@ -63,7 +63,8 @@ def planned(job: Job, plan: scenarios.Plan, kind: str) -> dict[str, Any]:
     so_far, derived = "", set[str]()
     for words, idents in parts:
         marked = scenarios.say(plan, words, scope, lang, rng, teller)
-        text = unmark(surround(marked, lang, rng, 0.5 if in_turns else 0.8, opening=not so_far))
+        strength = 0.5 if in_turns else 0.8 if told(job, plan) <= 1 else 3.0  # said before: other things around it
+        text = unmark(surround(marked, lang, rng, strength, opening=not so_far))
         so_far += "\n" + text
         own = scenarios.calls(plan, scope, idents) if idents else []
         if own:
@@ -129,6 +130,12 @@ def _next_wording(job: Job, plan: scenarios.Plan) -> str:
     """The plan's wordings in turn, each endpoint beginning with another one."""
     key = f"{job.endpoint.uri}/{plan.name}/{job.lang}"
     wordings = plan.requests[job.lang]
+    if job.endpoint.uri != min(
+        plan.endpoints
+    ):  # words without a value would be the same for all endpoints: one has them
+        wordings = tuple(w for w in wordings if "{{" in w or "{%" in w)
+    if not wordings:
+        raise Dropped("another endpoint's words")
     used = job.shop.maker.uses[key]
     job.shop.maker.uses[key] += 1
     rank = sorted(plan.endpoints).index(job.endpoint.uri)
@@ -137,7 +144,8 @@ def _next_wording(job: Job, plan: scenarios.Plan) -> str:
 
 def linkable(endpoint: Endpoint) -> bool:
     """True if records of the endpoint refer to something that is made by a name first."""
-    return endpoint.is_table and "POST" in endpoint.methods and any(t in references(endpoint) for t in NAMED)
+    tables = references(endpoint) - {endpoint.uri}
+    return endpoint.is_table and "POST" in endpoint.methods and any(t in tables for t in NAMED)
 
 
 def _linked(job: Job) -> dict[str, Any]:
