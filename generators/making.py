@@ -175,6 +175,16 @@ def kind_plan(settings: Settings, endpoint: Endpoint, count: int) -> list[str]:
     return out
 
 
+MADE = {
+    "chain": 0.73,
+    "clarify": 0.73,
+    "multi_turn": 0.87,
+    "next_id": 0.92,
+    "no_tool": 0.92,
+    "parallel": 0.92,
+    "single": 1.22,
+}
+"""How much of what is asked for of a kind is made at --per-api 20; where a kind does not fit, a single call takes its place."""
 _WEIGHTS: dict[str, dict[str, float]] = {}
 
 
@@ -182,7 +192,7 @@ def kind_weights(settings: Settings) -> dict[str, float]:
     """Weights of kinds such that over all endpoints of the run, each taking those that fit it, the shares come out as asked (proportional fitting)."""
     key = settings.fingerprint()
     if key not in _WEIGHTS:
-        wanted = {k: s for k, s in settings.kinds.items() if s}
+        wanted = {k: s / MADE.get(k, 1.0) for k, s in settings.kinds.items() if s}
         total = sum(wanted.values())
         groups: Counter[tuple[str, ...]] = Counter()
         for endpoint in settings.chosen(load_catalogue()):

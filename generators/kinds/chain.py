@@ -63,7 +63,7 @@ def planned(job: Job, plan: scenarios.Plan, kind: str) -> dict[str, Any]:
     so_far, derived = "", set[str]()
     for words, idents in parts:
         marked = scenarios.say(plan, words, scope, lang, rng, teller)
-        strength = 0.5 if in_turns else 0.8 if told(job, plan) <= 1 else 3.0  # said before: other things around it
+        strength = 0.5 if in_turns else 0.8 if told(job, plan) <= 1 else 4.0  # said before: other things around it
         text = unmark(surround(marked, lang, rng, strength, opening=not so_far))
         so_far += "\n" + text
         own = scenarios.calls(plan, scope, idents) if idents else []
