@@ -16,7 +16,7 @@ import orjson
 
 from gennx.generators.conditions import Schema, holds
 from gennx.generators.leaves import inner_schema
-from gennx.generators.lexicon import TEMPLATES, folder_of
+from gennx.generators.lexicon import TEMPLATES, folder_of, read_words
 from gennx.generators.tokens import count_words, spaced
 from gennx.schemas.catalogue import Catalogue, Endpoint, Tool
 from gennx.schemas.projection import MAX_TOKENS, definition, droppable, shorten
@@ -212,14 +212,11 @@ def undescribe(node: Any, told: set[str] | None = None) -> None:
 @lru_cache(maxsize=512)
 def unsaid(uri: str) -> tuple[tuple[tuple[str, ...], str], ...]:
     """Fields of an endpoint that the API wants and people do not mention, with the value they then have (the rules of its `words.json`)."""
-    path = TEMPLATES / folder_of(uri) / "words.json"
-    if not path.is_file():
-        return ()
     values: dict[str, set[str]] = {}
-    for rule in orjson.loads(path.read_bytes()).get("follows", ()):
+    for rule in read_words(TEMPLATES / folder_of(uri) / "words.json").get("follows", ()):
         values.setdefault(rule["field"], set()).add(orjson.dumps(rule["value"]).decode() if "value" in rule else "")
     told = {field: next(iter(own)) for field, own in values.items() if len(own) == 1}
-    return tuple((tuple(field.split(".")), value) for field, value in told.items() if value)
+    return tuple((tuple(field.split(".")), value) for field, value in told.items() if 0 < len(value) <= LONGEST_UNSAID)
 
 
 def tell_unsaid(made: dict[str, Any], tool: Tool) -> None:
@@ -238,10 +235,8 @@ def tell_unsaid(made: dict[str, Any], tool: Tool) -> None:
                 break
             node = node["properties"][part]
         else:
-            if len(value) <= LONGEST_UNSAID:
-                node["description"] = (
-                    f"{node['description']}; {value} if unsaid" if "description" in node else f"{value} if unsaid"
-                )
+            known = [node["description"]] if "description" in node else []
+            node["description"] = "; ".join([*known, f"{value} if unsaid"])
 
 
 def _limit(room: int) -> int:

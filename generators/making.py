@@ -145,7 +145,9 @@ def make_endpoint(settings: Settings, uri: str) -> Made:
         tool = shop.maker.catalogue.tool(uri, method)
         lang = settings.lang if settings.lang != "mix" else ("en" if index % 3 == 2 else "ko")
         job = Job(shop, tool, lang, rng, index, nth[method], split, seen)
-        one = _one(shop, job, kind, made) or _instead(job, made)
+        one = _one(shop, job, kind, made)
+        if one is None:  # the endpoint's own words are used up: its requests among others are never the same twice
+            one = _of_kind("session", job, made)
         nth[method] += 1
         if one is None:
             made.missing += 1
@@ -212,19 +214,26 @@ def kind_weights(settings: Settings) -> dict[str, float]:
     return _WEIGHTS[key]
 
 
+def _of_kind(kind: str, job: Job, made: Made) -> tuple[str, dict[str, Any]] | None:
+    """A dialogue of the kind, None where four tries were dropped; the reasons are counted."""
+    for _ in range(4):
+        try:
+            return job.split, MAKERS[kind](job)
+        except Dropped as reason:
+            made.dropped[f"{kind}: {reason}"] += 1
+    return None
+
+
 def _one(shop: Workshop, job: Job, kind: str, made: Made) -> tuple[str, dict[str, Any]] | None:
     """A dialogue of the kind, or of a single call where the kind does not fit the endpoint."""
     if kind != "single" and job.split != "test_phrasing":
-        for _ in range(4):
-            try:
-                return job.split, MAKERS[kind](job)
-            except Dropped as reason:
-                made.dropped[f"{kind}: {reason}"] += 1
+        found = _of_kind(kind, job, made)
+        if found is not None:
+            return found
     small = answer_long = exhausted = False
     for attempt in range(24):
-        if (
-            attempt == 4 and job.split == "test_phrasing"
-        ):  # the phrasings held out cannot be run: the place goes to training
+        # the phrasings held out cannot be run: the place goes to training
+        if attempt == 4 and job.split == "test_phrasing":
             job.split = "train"
         strength = 3.0 if exhausted or attempt >= 6 else 1.0  # the words run out: more around them
         want = Want(
@@ -246,16 +255,6 @@ def _one(shop: Workshop, job: Job, kind: str, made: Made) -> tuple[str, dict[str
             made.dropped[str(reason)] += 1
             small = "too long" in str(reason) or "token" in str(reason)
             answer_long = "answer too long" in str(reason)  # phrasings that read many records will not do
-    return None
-
-
-def _instead(job: Job, made: Made) -> tuple[str, dict[str, Any]] | None:
-    """Where an endpoint's own words are used up: its requests among others, which are never the same twice."""
-    for _ in range(4):
-        try:
-            return job.split, MAKERS["session"](job)
-        except Dropped as reason:
-            made.dropped[f"session: {reason}"] += 1
     return None
 
 

@@ -31,6 +31,12 @@ def pools() -> dict[str, Any]:
     return data
 
 
+@lru_cache(maxsize=1)
+def casual_pool() -> dict[str, list[str]]:
+    """The Korean surroundings that are not polite."""
+    return {k: [w for w in v if not polite(w)] for k, v in pools()["ko"].items()}
+
+
 def _noise(text: str, rng: random.Random) -> str:
     """Numbers that must not enter the call, where a phrase wants them."""
     if "{" not in text:
@@ -54,7 +60,7 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, op
         text = corrected(text, lang, rng)
     several = "\n" in text
     if lang == "ko" and plain(unmark(text)):  # who speaks plainly does not greet politely
-        pool = {k: [w for w in v if not polite(w)] for k, v in pool.items()}
+        pool = casual_pool()
     before = rng.random() / strength if strength and opening else 1.0
     if before < 0.09:
         text = f"{_noise(rng.choice(pool['context']), rng)}{rng.choice((chr(10), ' ', ' ')) if several else ' '}{text}"

@@ -80,14 +80,12 @@ class Verifier:
             return
         self.report.note("format", place, _order(row["messages"]))
         meta = row["meta"]
-        offered = {t["function"]["name"]: t["function"]["parameters"] for t in orjson.loads(row["tools"])}
         for turn in turns:
-            for name, arguments in zip(turn.names, (a for _, a in turn.calls), strict=True):
-                hidden = unshown(offered[name], arguments)
+            for (tool, arguments), shown in zip(turn.calls, turn.shown, strict=True):
+                hidden = unshown(shown, arguments)
                 self.report.note(
-                    "offered", place, f"{name} {hidden} is used but not in its definition" if hidden else None
+                    "offered", place, f"{tool.name} {hidden} is used but not in its definition" if hidden else None
                 )
-            for tool, arguments in turn.calls:
                 problems = self.validation.problems(tool, arguments)
                 self.report.note("schema", place, str(problems[0]) if problems else None)
             self.report.note("grounding", place, self._ungrounded(turn, meta))
@@ -115,7 +113,7 @@ class Verifier:
 
     def _turns(self, row: dict[str, Any]) -> Iterator[Turn]:
         """The assistant's turns with calls. Raises KeyError, TypeError or ValueError where the row is not of the format."""
-        offered = {t["function"]["name"] for t in orjson.loads(row["tools"])}
+        offered = {t["function"]["name"]: t["function"]["parameters"] for t in orjson.loads(row["tools"])}
         if not self._names:
             self._names = {t.named(style): t for t in self.catalogue.tools.values() for style in ("path", "snake")}
         said, known = "", ""
@@ -144,8 +142,8 @@ class Verifier:
                     if name not in offered:
                         raise ValueError(f"{name} is called but not offered")
                     calls.append((self._names[name], arguments))
-                names = [c["function"]["name"] for c in message["tool_calls"]]
-                turn = Turn(calls, names, said.strip(), known, [])
+                shown = [offered[c["function"]["name"]] for c in message["tool_calls"]]
+                turn = Turn(calls, shown, said.strip(), known, [])
             elif role != "assistant":
                 raise ValueError(f"unknown role {role!r}")
         if turn is not None:
@@ -225,7 +223,8 @@ class Turn:
     """An assistant's turn with calls: what users had said by then, what system prompt and tools had shown, the answers."""
 
     calls: list[tuple[Tool, dict[str, Any]]]
-    names: list[str]
+    shown: list[dict[str, Any]]
+    """Parameters of the called tools as the definitions show them."""
     said: str
     known: str
     answers: list[str]

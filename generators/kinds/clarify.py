@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import re
-import zlib
-from functools import lru_cache
 from typing import Any
-
-import orjson
 
 from gennx.generators.dialogues import Dropped, closing
 from gennx.generators.grounding import check, follows
+from gennx.generators.kinds.banks import incomplete, kept_for, renumbered
 from gennx.generators.kinds.job import Job, stock
 from gennx.generators.leaves import Leaf, call_leaves
-from gennx.generators.lexicon import TEMPLATES
 from gennx.generators.marks import MARKED, unmark
 from gennx.generators.single import Case
 from gennx.generators.surround import surround
 
 CLAUSE = re.compile(r"(, |\. |\n|; | / )")
-UNITS = r"kN|N\b|mm|cm|m\b|m2|m3|MPa|GPa|t\b|tonf|ton\b|kgf?\b|deg|도\b|°|%|sec|층|월|일|년|시|분|개|명|x ?\d|spacing|stor(?:e)?y|floors?|days?|percent"
-NUMBER = re.compile(
-    r"(?<![\w.,:/\\-])(?<!x )(?<!fck )(?<!day )([1-9]\d{1,3})(?:([-~])([1-9]\d{1,3}))?(?=번|호|부터|까지|[,;:?)]|\.(?!\d)|\s|~|$)"
-    rf"(?!\s?(?:{UNITS}))"
-)
-"""Whole numbers that look like those of nodes, elements and records."""
 MOST_USES = 3
 """How often a request of the bank is used for one endpoint, with other numbers and surroundings."""
 SHORTEST = 12
 """Characters that a request without its missing value still has."""
-
-
-@lru_cache(maxsize=2)
-def incomplete(lang: str) -> dict[str, list[dict[str, str]]]:
-    """Requests by endpoint that lack something which the call needs, with the assistant's question."""
-    out: dict[str, list[dict[str, str]]] = {}
-    for line in (TEMPLATES / "shared" / f"incomplete.{lang}.jsonl").read_bytes().splitlines():
-        if line.strip():
-            row = orjson.loads(line)
-            out.setdefault(row["endpoint"], []).append(row)
-    return out
 
 
 def clarify(job: Job) -> dict[str, Any]:
@@ -49,11 +28,6 @@ def clarify(job: Job) -> dict[str, Any]:
     if fresh and job.rng.random() < 0.6:
         return _asked(job, job.rng.choice(fresh))
     return _answered(job)
-
-
-def kept_for(rows: list[dict[str, str]], split: str) -> list[dict[str, str]]:
-    """Rows of a bank for a split: about one in six is kept from training."""
-    return [r for r in rows if (zlib.crc32(r["user"].encode()) % 6 == 0) == (split != "train")]
 
 
 def _asked(job: Job, row: dict[str, str]) -> dict[str, Any]:
@@ -66,15 +40,6 @@ def _asked(job: Job, row: dict[str, str]) -> dict[str, Any]:
     talk.say(assistant)
     tool = job.tool_of(job.endpoint.uri, row["method"])
     return job.finish(talk, "clarify", f"incomplete/{job.endpoint.uri}", [], near=tool, method=row["method"])
-
-
-def renumbered(row: dict[str, str], by: int) -> tuple[str, str]:
-    """Request and question of a bank row with other numbers of nodes, elements and records, alike in both."""
-    return _shifted(row["user"], by), _shifted(row["assistant"], by)
-
-
-def _shifted(text: str, by: int) -> str:
-    return NUMBER.sub(lambda m: str(int(m[1]) + by) + (f"{m[2]}{int(m[3]) + by}" if m[3] else ""), text)
 
 
 def _answered(job: Job) -> dict[str, Any]:

@@ -67,8 +67,7 @@ def _missing_case(job: Job, talk: Talk, case: Case, name: str) -> dict[str, Any]
     if "error" not in failed.body:
         raise Dropped("not refused")
     talk.say(job.pick("nocase", case=name))
-    code = TYPE_OF.get(load_kind(name), "")
-    code = code if code in CASE_TYPES else rng.choice(list(CASE_TYPES))
+    code = TYPE_OF.get(load_kind(name)) or rng.choice(list(CASE_TYPES))
     talk.user(rng.choice(CASE_TYPES[code][job.lang == "en"]))
     number = max((int(k) for k in talk.model.table("db/STLD")), default=0) + 1
     made = {"Assign": {str(number): {"NAME": name, "TYPE": code}}}

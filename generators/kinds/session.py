@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from gennx.generators.dialogues import Dropped, closing
-from gennx.generators.kinds.clarify import incomplete, kept_for, renumbered
+from gennx.generators.kinds.banks import conversations, incomplete, kept_for, renumbered
 from gennx.generators.kinds.job import Job, stock
-from gennx.generators.kinds.talk_only import conversations
 from gennx.generators.settings import METHOD_WEIGHTS
 from gennx.generators.single import Case
 from gennx.schemas.catalogue import Tool

@@ -5,23 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import orjson
-
 from gennx.generators.dialogues import Dropped, closing
-from gennx.generators.kinds.clarify import kept_for
+from gennx.generators.kinds.banks import conversations, kept_for
 from gennx.generators.kinds.job import Job, stock_keys
-from gennx.generators.lexicon import TEMPLATES
 from gennx.generators.marks import unmark
 from gennx.generators.surround import surround
 from gennx.schemas import load_catalogue
 from gennx.schemas.catalogue import Endpoint, Tool
-
-
-@lru_cache(maxsize=2)
-def conversations(lang: str) -> list[dict[str, str]]:
-    """Questions that want no call, with their answers and topics."""
-    path = TEMPLATES / "shared" / f"no_tool.{lang}.jsonl"
-    return [orjson.loads(line) for line in path.read_bytes().splitlines() if line.strip()]
 
 
 def no_tool(job: Job) -> dict[str, Any]:
