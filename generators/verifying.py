@@ -113,7 +113,7 @@ class Verifier:
 
     def _turns(self, row: dict[str, Any]) -> Iterator[Turn]:
         """The assistant's turns with calls. Raises KeyError, TypeError or ValueError where the row is not of the format."""
-        offered = {t["function"]["name"]: t["function"]["parameters"] for t in orjson.loads(row["tools"])}
+        offered = {t["function"]["name"]: t["function"].get("parameters", {}) for t in orjson.loads(row["tools"])}
         if not self._names:
             self._names = {t.named(style): t for t in self.catalogue.tools.values() for style in ("path", "snake")}
         said, known = "", ""
