@@ -24,6 +24,7 @@ from gennx.schemas.projection import MAX_TOKENS, definition, droppable, shorten
 RIGHT_TOKENS = 640
 LOOKALIKE_TOKENS = 240
 LONGEST_UNSAID = 24
+LONGEST_CASES = 90
 SHORT_ENUM = 6
 LIMITS = (RIGHT_TOKENS, 520, 420, 330, 260, 200, 150, 120, 90)
 
@@ -45,14 +46,13 @@ class Definitions:
         self._spare: dict[str, list[tuple[str, int]]] = {}
 
     def of(self, tool: Tool, dropped: frozenset[str], terse: bool = False) -> tuple[str, int]:
-        """A definition as JSON and its tokens; a `terse` one describes the tool and names its fields, no more."""
+        """A definition as JSON and its tokens; a `terse` one describes the tool, names its fields and tells what goes without saying, no more."""
         key = (tool.name, dropped, terse)
         if key not in self._kept:
             made = definition(tool, self.style, dropped)
             if terse:
                 undescribe(made["function"]["parameters"])
-            else:
-                tell_unsaid(made, tool)
+            tell_unsaid(made, tool)
             text = spaced(made)
             self._kept[key] = (text, count_words("\n" + text))
         return self._kept[key]
@@ -211,32 +211,87 @@ def undescribe(node: Any, told: set[str] | None = None) -> None:
 
 @lru_cache(maxsize=512)
 def unsaid(uri: str) -> tuple[tuple[tuple[str, ...], str], ...]:
-    """Fields of an endpoint that the API wants and people do not mention, with the value they then have (the rules of its `words.json`)."""
-    values: dict[str, set[str]] = {}
+    """Fields of an endpoint that the API wants and people do not mention, each with words for the value it then has (the rules of its `words.json`).
+
+    A field with one value: "1"; with one for each case: "8 for Degrading Bi Linear or NORMAL TRILINEAR".
+    """
+    rules: dict[str, list[dict[str, Any]]] = {}
     for rule in read_words(TEMPLATES / folder_of(uri) / "words.json").get("follows", ()):
-        values.setdefault(rule["field"], set()).add(orjson.dumps(rule["value"]).decode() if "value" in rule else "")
-    told = {field: next(iter(own)) for field, own in values.items() if len(own) == 1}
-    return tuple((tuple(field.split(".")), value) for field, value in told.items() if 0 < len(value) <= LONGEST_UNSAID)
+        rules.setdefault(rule["field"], []).append(rule)
+    out = []
+    for field, own in rules.items():
+        values = {orjson.dumps(rule["value"]).decode() if "value" in rule else "" for rule in own}
+        text = next(iter(values)) if len(values) == 1 and not all(map(_case, own)) else _cases(own)
+        if 0 < len(text) <= (LONGEST_UNSAID if len(values) == 1 else LONGEST_CASES):
+            out.append((tuple(field.split(".")), text))
+    return tuple(out)
+
+
+def _case(rule: dict[str, Any]) -> str:
+    """The one value of another field under which a rule holds, in words; empty for other rules."""
+    conditions = list(rule.get("if", {}).values())
+    if len(conditions) != 1 or "value" not in rule:
+        return ""
+    match conditions[0]:
+        case "present" | "absent":
+            return ""
+        case {"starts": start}:
+            return f"{start}..."
+        case {"ends": end}:
+            return f"...{end}"
+        case list() as several:
+            return " or ".join(map(str, several))
+        case value:
+            return str(value)
+
+
+def _cases(rules: list[dict[str, Any]]) -> str:
+    """The values of a field case by case, or nothing if they depend on more than one field."""
+    if not all(map(_case, rules)) or len({next(iter(rule["if"])) for rule in rules}) != 1:
+        return ""
+    return ", ".join(
+        f"{rule['value'] if isinstance(rule['value'], str) else orjson.dumps(rule['value']).decode()} for {_case(rule)}"
+        for rule in rules
+    )
+
+
+def _wanted(schema: Schema, path: tuple[str, ...]) -> bool:
+    """Whether the API ever wants a field of a record, always or under a condition."""
+    nodes = [schema]
+    for part in path[:-1]:
+        nodes = [n["properties"][part] for n in _branches(nodes) if part in n.get("properties", {})]
+    return any(path[-1] in n.get("required", ()) for n in _branches(nodes))
+
+
+def _branches(nodes: Sequence[Any]) -> Iterator[Schema]:
+    """Schemas and what their conditions add."""
+    for node in nodes:
+        if isinstance(node, dict):
+            node = inner_schema(node)
+            yield node
+            more = [node.get("then"), node.get("else")]
+            for word in ("allOf", "oneOf", "anyOf"):
+                more += node.get(word, ())
+            yield from _branches([m for m in more if isinstance(m, dict)])
 
 
 def tell_unsaid(made: dict[str, Any], tool: Tool) -> None:
-    """Add to the description of a required field what it is when nothing is said of it."""
+    """Add to the description of a field that the API wants what it is when nothing is said of it."""
     if tool.method != "POST":
         return
     body = made["function"]["parameters"]
     body = body["properties"]["Assign"]["additionalProperties"] if tool.endpoint.is_table else body
     for path, value in unsaid(tool.endpoint.uri):
         node: Any = body
-        for depth, part in enumerate(path):
+        for part in path:
             node = node.get("items", node)
-            if part not in node.get("properties", {}) or (
-                depth == len(path) - 1 and part not in node.get("required", ())
-            ):
+            if part not in node.get("properties", {}):
                 break
             node = node["properties"][part]
         else:
-            known = [node["description"]] if "description" in node else []
-            node["description"] = "; ".join([*known, f"{value} if unsaid"])
+            if _wanted(tool.endpoint.schema, path):
+                known = [node["description"]] if "description" in node else []
+                node["description"] = "; ".join([*known, f"{value} if unsaid"])
 
 
 def _limit(room: int) -> int:

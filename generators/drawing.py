@@ -22,12 +22,14 @@ from gennx.generators.leaves import inner_schema, is_numbered
 from gennx.generators.lexicon import Lexicon, value_key
 from gennx.generators.quantities import NARROW_SCALES, SCALES, flat, fresh_run, said_anew, shift_of, typed, within
 from gennx.generators.units import factor_to
-from gennx.schemas.catalogue import Endpoint
+from gennx.schemas.catalogue import Endpoint, Schema
 
 FIXED_KINDS = frozenset({"strength", "modulus", "thermal", "weight_density"})
 FIXED_DIMENSIONS = frozenset(
     {"force/length3", "mass/length3", "1/temperature", "energy/mass/temperature", "length/time2"}
 )
+POWERS_OF_LENGTH = {"length2": 2, "length3": 3, "length4": 4, "length6": 6}
+"""Areas, moduli and inertias move with the lengths beside them: a bar twice as thick has four times the area."""
 RECKONED = re.compile(
     r"총\s|총\d|합계|합쳐|합이|층당|개당|손실|배로|두 배|절반|나누|곱하|빼면|더하면|comes? to|percent of|% of|in total|altogether|twice|losses|divided|times the|plus the|sum of",
     re.I,
@@ -79,6 +81,13 @@ class _Draw:
             quantities >= MANY_QUANTITIES and rng.random() < 0.5
         ):  # many that belong together: half the time as the author had them
             self.reckoned = True
+        self.dimensions = {str(note.get("dim", "none")) for note in self.notes.values()}
+        self.graded = any(note.get("kind") == "grade" for note in self.notes.values()) and any(
+            note.get("kind") in FIXED_KINDS for note in self.notes.values()
+        )
+        self.listed = {
+            len(spec["eg"]) for spec in self.specs.values() if isinstance(spec["eg"], list) and len(spec["eg"]) > 1
+        }
         self.offsets: dict[str, Callable[[int], int]] = {}
         self.scales: dict[str, Decimal] = {}
         self.named: dict[tuple[str, str], str] = {}
@@ -125,15 +134,31 @@ class _Draw:
         """By how much quantities of a dimension move, all alike; what nature or a standard fixes moves little."""
         dimension = str(note.get("dim", "none"))
         fixed = note.get("kind") in FIXED_KINDS or dimension in FIXED_DIMENSIONS
+        if dimension in POWERS_OF_LENGTH and "length" in self.dimensions:
+            length = self.scale({"dim": "length"})
+            return (length ** POWERS_OF_LENGTH[dimension]).normalize()
         key = f"{dimension}/fixed" if fixed else dimension
         if key not in self.scales:
             self.scales[key] = Decimal(str(self.rng.choice(NARROW_SCALES if fixed else SCALES)))
         return self.scales[key]
 
+    def settled(self, note: dict[str, Any], schema: Schema, eg: float) -> bool:
+        """Whether the author's number has to stay: a strength beside its grade, a count of what the request lists."""
+        if note.get("kind") in FIXED_KINDS and self.graded:
+            return True
+        if note.get("dim", "none") != "none":
+            return False
+        return (isinstance(eg, int) and eg in self.listed) or (
+            eg == 1 and schema.get("type") == "number"
+        )  # a factor of one
+
     def quantity(self, name: str, eg: float, element: bool = False) -> float | int:
         """A new value near the author's, rounded as it was, within the limits of the field; an `element` of a list is none of the field's typical values."""
         spec, note = self.specs[name], self.notes[name]
         if self.keep or self.reckoned or eg == 0 or (note.get("dim") == "length/time2" and 9.7 < abs(eg) < 9.9):
+            return eg
+        schema = inner_schema(schema_of(self.endpoint, spec["field"]))
+        if not element and self.settled(note, schema, eg):
             return eg
         spec = {**spec, "element": True} if element else spec
         factor = Decimal(spec["factor"])
@@ -143,7 +168,6 @@ class _Draw:
         else:
             said = said_anew(spec, note, forms.decimal(eg) / factor, self.scale(note), self.rng)
             self.said[memo] = said
-        schema = inner_schema(schema_of(self.endpoint, spec["field"]))
         value = said * factor
         if not within(value, schema) or (note.get("dim") == "percent" and not 0 <= value <= 100):
             return eg
@@ -183,6 +207,8 @@ class _Draw:
             )
         elif kind == "file_path":
             new = names.path(core.rsplit(".", 1)[-1], self.rng) if "." in core[-6:] else core
+        elif kind == "grade" and self.graded:
+            new = core
         elif kind in ("grade", "section_name"):
             new = names.another(core, json.dumps(self.template.call) + json.dumps(self.specs), self.rng)
         elif kind in ("standard", "shape", "code_name"):

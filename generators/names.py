@@ -47,6 +47,9 @@ _CASES = (
 )
 INVENTED = 0.3
 """Share of names that are made up."""
+LONG = 14
+KEPT = 0.35
+"""Share of names that stay an author's, with another mark at the end: what he named (a gap link, a vehicle of a code) stays to be seen."""
 # fmt: off
 _PLACES = (
     "동관", "서관", "남측", "북측", "별관", "본동", "교육동", "체육관", "연구동", "로비", "램프", "지하", "코어", "옥상", "필로티", "연결통로",
@@ -86,12 +89,23 @@ def _invented(hangul: bool, rng: random.Random) -> str:
     return f"{letters}{rng.choice(('', '', '', '-', '_'))}{number}{rng.choice(('', '', '', '', 'A', 'B', 'a', '_R'))}"
 
 
+def _marked(name: str, rng: random.Random) -> str:
+    """A name with another mark at its end: GAP1 -> GAP4, KL-510 -> KL-510_A."""
+    number = re.search(r"(?<=[^\d.,-])\d{1,2}$", name)
+    if number and rng.random() < 0.7:
+        return f"{name[: number.start()]}{rng.randint(1, 99):0{len(number[0])}d}"
+    marks = [m for m in _MARKS if not (m[0].isdigit() and name[-1].isdigit())]
+    return name + rng.choice(marks)
+
+
 def fresh(table: str, lang: str, rng: random.Random, like: str = "") -> str:
     """A name for a record of that table (`db/STLD`); `like` is a name whose looks are kept: Korean or not, and what load it tells of."""
     hangul = any("가" <= c <= "힣" for c in like)
     kind = load_kind(like) if table == "db/STLD" else ""
     if table == "db/STLD" and like and not kind:  # the author's name told nothing of the load: nor does ours
         return rng.choice(_CASES).format(rng.randint(1, 12))
+    if like and len(like) < LONG and rng.random() < KEPT:
+        return _marked(like, rng)
     pool = _like_pool(table, "ko" if hangul else lang, hangul if like else None, kind)
     name = rng.choice(pool)
     if kind and rng.random() < INVENTED / 2:  # what load it is stays to be seen

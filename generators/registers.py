@@ -11,6 +11,35 @@ _PLAIN = re.compile(
 )
 
 
+_POLITE_INSIDE = re.compile(r"(?:[가-힣]요|니다|니까|십시오|세요)(?=[\s.,!?~ㅎㅠ;:]|$)")
+_PLAIN_INSIDE = re.compile(
+    r"(?:(?<=[가-힣])|(?<=[가-힣] ))(?:줘|줘라|주라|줄래|하자|해라|해줘|봐라)(?=[\s.,!?~ㅎㅠ;:]|$)"
+)
+_OFFICIAL = re.compile(r"십시오|바랍니다|하여 |요망|바람(?=[\s.]|$)|할 것(?=[\s.]|$)|[가-힣]함\.")
+_CHATTY = re.compile(
+    r"데요,$|줘요\.?$|고요\.$|대요\.$|더라고요\.$|^(?:아 그리고|참,|어,|음\.\.\.|오케이,|자 이제|좋아요\.|그럼|죄송한데|일단)$"
+)
+
+
+def polite_anywhere(text: str) -> bool:
+    """True if any clause of a text is polite."""
+    return _POLITE_INSIDE.search(text) is not None
+
+
+def plain_anywhere(text: str) -> bool:
+    """True if any clause of a text is plain."""
+    return _PLAIN_INSIDE.search(text) is not None
+
+
+def goes_with(words: str, text: str) -> bool:
+    """Whether words put around a request are of its speech level: nothing polite beside a plain request, nothing chatty beside an official one."""
+    if polite_anywhere(words) and plain_anywhere(text):
+        return False
+    if plain_anywhere(words) and polite_anywhere(text):
+        return False
+    return not (_CHATTY.search(words) and _OFFICIAL.search(text))
+
+
 def polite(text: str) -> bool:
     """True if the text ends politely."""
     return _POLITE.search(text) is not None

@@ -185,7 +185,7 @@ class Maker:
 
     def _composed(self, tool: Tool, lang: str, rng: random.Random, want: Want, attempt: int) -> Case | None:
         lexicon = self.lexicon(tool.endpoint)
-        turn = 0 if want.small else want.turn + attempt
+        turn = 0 if want.small or want.new else want.turn + attempt  # a form is never dictated at length
         style = STYLES[turn % len(STYLES)]
         try:
             arguments = sample_arguments(tool, lang, rng, style, turn, want)

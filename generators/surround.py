@@ -14,11 +14,20 @@ from typing import Any
 from gennx.generators.lexicon import TEMPLATES
 from gennx.generators.marks import MARKED, unmark
 from gennx.generators.particles import AFTER_WORD, PAIR_OF, particle
-from gennx.generators.registers import plain, polite
+from gennx.generators.registers import goes_with, plain, polite
 from gennx.generators.respelling import corrected, in_words
 
 _ENDING = re.compile(
     r"(?<=[가-힣]) ?(줘요|줘라|줘|주세요|주세용|주십시오|주시겠어요\?|주실래요\?|주실 수 있나요\?|주시기 바랍니다|주라|줄래\?|주시면 감사하겠습니다|주시면 됩니다)(?=[.!~ ㅎㅠ]*(?:\n|$))"
+)
+_LISTING = re.compile(r"\s*(?:[-*•|#(\d]|[^\n]{0,40}\n)")
+_SENTENCE = re.compile(r"(?:다|요|[a-z])[.!] ?\S")
+_BRIDGE = re.compile(
+    r"차로|차선|차량|교량|교각|거더|텐던|트럭|\b(?:lane|vehicle|truck|bridge|pier|girder|tendon|deck)", re.I
+)
+_BUILDING = re.compile(r"층|물류|공장|학교|주차|상가|리모델링|storey|floors|Tower|Warehouse|school|Car park")
+_OPENER = re.compile(
+    r"^(?:우선|먼저|일단|마지막으로|이어서|추가로|아 그리고|그럼|자 이제|참,|OK so|Right,|Also,|And|So|btw|Oh,|Next:|ok,)$"
 )
 _STEM = re.compile(r"[해어아여려겨쳐줘와워내]$")
 _KEYS_EN = {"a": "s", "s": "d", "e": "r", "r": "t", "t": "y", "o": "p", "i": "o", "n": "m", "l": "k", "d": "f"}
@@ -59,14 +68,17 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, op
     if rng.random() < 0.05 * strength:
         text = corrected(text, lang, rng)
     several = "\n" in text
-    if lang == "ko" and plain(unmark(text)):  # who speaks plainly does not greet politely
+    bare = unmark(text)
+    if lang == "ko" and plain(bare):  # who speaks plainly does not greet politely
         pool = casual_pool()
+    listing = _LISTING.match(bare) is not None
+    pool = _fitting(pool, bare, listing)
     before = rng.random() / strength if strength and opening else 1.0
-    if before < 0.09:
-        text = f"{_noise(rng.choice(pool['context']), rng)}{rng.choice((chr(10), ' ', ' ')) if several else ' '}{text}"
-    elif before < 0.18:
+    if before < 0.09 and pool["context"]:
+        text = f"{_noise(rng.choice(pool['context']), rng)}{chr(10) if several and (listing or rng.random() < 0.3) else ' '}{text}"
+    elif before < 0.18 and pool["greeting"]:
         text = f"{rng.choice(pool['greeting'])} {text if lang == 'ko' else _lower(text, rng)}"
-    elif rng.random() < 0.13 * strength:  # people who begin at length do not end so too
+    elif rng.random() < 0.13 * strength and pool["after"]:  # people who begin at length do not end so too
         gap = "\n" if several else " "
         stop = (
             ""
@@ -80,6 +92,19 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, op
     if rng.random() < 0.05 * strength:
         text = _slip(text, lang, rng)
     return text
+
+
+def _fitting(pool: dict[str, list[str]], text: str, listing: bool) -> dict[str, list[str]]:
+    """What can stand around this text: of its speech level, no opener before a list or before a remark, no building around a bridge."""
+    remark = _SENTENCE.search(text) is not None
+    bridge = _BRIDGE.search(text) is not None
+    return {
+        "context": [w for w in pool["context"] if goes_with(w, text) and not (bridge and _BUILDING.search(w))],
+        "greeting": [
+            w for w in pool["greeting"] if goes_with(w, text) and not ((listing or remark) and _OPENER.search(w))
+        ],
+        "after": [w for w in pool["after"] if goes_with(w, text)],
+    }
 
 
 def _lower(text: str, rng: random.Random) -> str:
@@ -102,9 +127,14 @@ def _register(text: str, rng: random.Random) -> str:
     last = found[-1]
     if not _STEM.search(text[: last.start()].rstrip()):
         return text
-    new = rng.choice(pools()["endings_ko"])
+    before, after = text[: last.start()].rstrip(), text[last.end() :]
+    others = unmark(before) + " " + unmark(after)
+    fitting = [w for w in pools()["endings_ko"] if goes_with("해" + w, others)]
+    if not fitting:
+        return text
+    new = rng.choice(fitting)
     gap = " " if len(new) > 3 or rng.random() < 0.4 else ""
-    return f"{text[: last.start()].rstrip()}{gap}{new}{text[last.end() :]}"
+    return f"{before}{gap}{new}{after.lstrip('.') if new.endswith('?') else after}"
 
 
 def _synonyms(text: str, lang: str, rng: random.Random) -> str:

@@ -204,7 +204,7 @@ class Teller:
         if parents and leaf.holder is not None and "." in leaf.field:
             above = self.lexicon.aliases.get(leaf.field.rsplit(".", 1)[0], [])
             fitting = [a for a in above if any("가" <= c <= "힣" for c in a) == (self.lang == "ko")]
-            if fitting:
+            if fitting and not _shares_a_word(fitting[0], name):  # no "main bars main bar size"
                 return f"{fitting[0]} {name}"
         return name
 
@@ -236,6 +236,11 @@ class Teller:
                 ("{} on", "with {}", "{} enabled") if leaf.value else ("{} off", "no {}", "{} disabled", "without {}")
             )
         return form.format(name)
+
+
+def _shares_a_word(above: str, name: str) -> bool:
+    words = {w.rstrip("s") for w in above.lower().split()}
+    return any(w.rstrip("s") in words for w in name.lower().split() if len(w) > 2 or not w.isascii())
 
 
 def _key(value: Any) -> str:
