@@ -185,12 +185,20 @@ def cap_card() -> int:
     """Leave this process 6 GiB of the card, the CUDA context included; returns the cap on allocations in MiB."""
     import torch
 
+    others = used_on_card() * MIB  # the parent's, above all: it wrote the random weights
     torch.zeros(1, device="cuda")
     free, total = torch.cuda.mem_get_info()
-    context = max(0, total - free - torch.cuda.memory_reserved())
+    context = max(0, total - free - torch.cuda.memory_reserved() - others)
     cap = CARD_CAP_MIB * MIB - context
     torch.cuda.set_per_process_memory_fraction(cap / total)
     return int(cap / MIB)
+
+
+def used_on_card() -> int:
+    """Memory in use on this process's card before it uses any, MiB."""
+    card = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] or "0"
+    query = ["nvidia-smi", "-i", card, "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+    return int(subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()[0])
 
 
 def run_original(case: str, folder: Path, quick: bool, work: Path) -> dict[str, Any]:

@@ -63,8 +63,10 @@ class Want:
     """Phrasings that will not do."""
 
 
-ENOUGH = 5
+ENOUGH = 3
 """Phrasings from which on composed requests, which read stiffer, are rare."""
+RARER = 6
+"""How much rarer they are then."""
 PLAIN = Want(strength=0.0)
 
 
@@ -142,7 +144,7 @@ class Maker:
         templates = self.templates(tool, lang, want)
         if want.held_out and not templates:
             return None
-        composed = want.composed / 4 if len(templates) >= ENOUGH else want.composed
+        composed = want.composed / RARER if len(templates) >= ENOUGH else want.composed
         for attempt in range(ATTEMPTS):
             late = attempt >= ATTEMPTS - 4
             if templates and (want.held_out or late or rng.random() >= composed):
