@@ -85,6 +85,8 @@ class Request:
     arguments: dict[str, Any]
     place: str
     next_id: bool = False
+    keep: bool = False
+    """The author's values and names stay; only numbers of things move."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class Template:
     call: Any
     slots: dict[str, dict[str, Any]]
     place: str = field(compare=False, default="")
+    keep: bool = False
+    """The author's values and names stay; only numbers of things move."""
 
     @cached_property
     def render(self) -> Callable[..., str]:
@@ -158,14 +162,16 @@ def parse_request(line: str, place: str, endpoint: Endpoint) -> Request:
         if not isinstance(body, dict):
             raise TemplateProblem(f'{place}: wants "body", the arguments of the {method}')
         arguments.update(body)
-    return Request(
-        str(row.get("id") or ident_of(endpoint.uri, method, user)), lang, user, method, arguments, place, "NEW1" in line
-    )
+    keep = row.get("keep", False)
+    if not isinstance(keep, bool):
+        raise TemplateProblem(f'{place}: "keep" is true (values stay as written) or left out')
+    ident = str(row.get("id") or ident_of(endpoint.uri, method, user))
+    return Request(ident, lang, user, method, arguments, place, "NEW1" in line, keep)
 
 
-def to_block(h: Harvested, ident: str) -> str:
+def to_block(h: Harvested, ident: str, keep: bool = False) -> str:
     """A harvested template as it is kept in a file."""
-    return f"[{h.method} {ident}]\n{h.text}\n=> {json.dumps(h.call, ensure_ascii=False)}\n:: {json.dumps(h.slots, ensure_ascii=False)}\n"
+    return f"[{h.method} {ident}{' keep' if keep else ''}]\n{h.text}\n=> {json.dumps(h.call, ensure_ascii=False)}\n:: {json.dumps(h.slots, ensure_ascii=False)}\n"
 
 
 def read_templates(path: Path, lang: str) -> Iterator[Template]:
@@ -185,17 +191,18 @@ def read_templates(path: Path, lang: str) -> Iterator[Template]:
             if not line.strip() or line.startswith("#"):
                 continue
             head = line.strip().removeprefix("[").removesuffix("]").split()
-            if not line.startswith("[") or len(head) != 2 or head[0] not in METHODS:
-                raise TemplateProblem(f"{path}:{number}: a block begins with a line like [POST 1f3c9a02]")
+            if not line.startswith("[") or len(head) < 2 or head[0] not in METHODS or head[2:] not in ([], ["keep"]):
+                raise TemplateProblem(
+                    f"{path}:{number}: a block begins with a line like [POST 1f3c9a02] or [POST 1f3c9a02 keep]"
+                )
             start = number
         elif call is None and line.startswith("=> "):
             call = _json(line[3:], path, number)
         elif call is not None:
             if not line.startswith(":: "):
                 raise TemplateProblem(f"{path}:{number}: after the line => wants :: and the slots")
-            yield Template(
-                head[1], lang, head[0], "\n".join(body), call, _json(line[3:], path, number), f"{path}:{start}"
-            )
+            slots = _json(line[3:], path, number)
+            yield Template(head[1], lang, head[0], "\n".join(body), call, slots, f"{path}:{start}", len(head) > 2)
             head, body, call = [], [], None
         else:
             body.append(line)

@@ -72,7 +72,7 @@ class _Draw:
     ) -> None:
         self.template, self.endpoint, self.lexicon, self.rng = template, endpoint, lexicon, rng
         self.keep, self.codes, self.fixed_names = keep, codes, fixed_names
-        self.reckoned = RECKONED.search(template.text) is not None
+        self.reckoned = template.keep or RECKONED.search(template.text) is not None
         self.steering = steering_fields(endpoint) | {rule["field"] for rule in lexicon.follows}
         self.notes = {name: note_of(endpoint, spec["field"]) for name, spec in template.slots.items()}
         self.specs = {name: dict(spec) for name, spec in template.slots.items()}
@@ -193,6 +193,8 @@ class _Draw:
         if table in self.fixed_names and table not in {t for t, _ in self.named}:
             self.named[memo] = self.fixed_names[table]
             return self.named[memo] + suffix
+        if self.template.keep:
+            return eg
         if kind in ("name_ref", "own_name", "result_case"):
             if kind == "result_case" and not suffix and core.endswith(")"):
                 new = core
@@ -227,6 +229,7 @@ class _Draw:
         facts = self.notes[slot].get("kind") in FACT_KINDS
         if (
             self.keep
+            or self.template.keep
             or not self.codes
             or facts
             or isinstance(eg, list)
@@ -310,7 +313,7 @@ class _Draw:
 
     def _choose_units(self) -> None:
         """Another unit for quantities that carry theirs; all of one written unit change together."""
-        if self.keep:
+        if self.keep or self.template.keep:
             return
         swaps: dict[tuple[str, str], tuple[str, str] | None] = {}
         for name, spec in self.specs.items():
@@ -371,7 +374,7 @@ class _Draw:
         if not slots:
             return
         had = len(self.specs[slots[0]]["eg"])
-        counted = self.keep or any(self.specs[n].get("counted") for n in slots)
+        counted = self.keep or self.template.keep or any(self.specs[n].get("counted") for n in slots)
         count = had if counted else max(2, min(9, had + self.rng.choice((-2, -1, -1, 0, 0, 1, 1, 2, 3))))
         drawn.rows = [{} for _ in range(count)]
         for name in slots:

@@ -76,7 +76,8 @@ def lint(endpoint: Endpoint, catalogue: Catalogue, root: Path, validation: Valid
         harvested = _request(request, endpoint, catalogue, lexicon, validation, out)
         if harvested is None:
             continue
-        out.blocks[request.lang].append(to_block(harvested, ident_of(endpoint.uri, request.method, request.user)))
+        ident = ident_of(endpoint.uri, request.method, request.user)
+        out.blocks[request.lang].append(to_block(harvested, ident, request.keep))
         out.counts[f"shape {harvested.shape}"] += 1
         out.counts["slots"] += len(harvested.slots)
         _refill(harvested, request, endpoint, catalogue, lexicon, validation, rng, refills, out)
@@ -133,7 +134,7 @@ def _refill(
     rng: random.Random, times: int, out: Linted,
 ) -> None:  # fmt: skip
     tool = catalogue.tool(endpoint.uri, request.method)
-    template = Template(request.ident, request.lang, h.method, h.text, h.call, h.slots, request.place)
+    template = Template(request.ident, request.lang, h.method, h.text, h.call, h.slots, request.place, request.keep)
     own = without_unsaid_defaults(request.user, tool, request.arguments, lexicon)
     if fill(h.call, draw(template, endpoint, lexicon, rng, keep=True)) != own:
         out.findings.append(Finding(request.place, "unfilled", "the template does not give back the author's own call"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -160,8 +159,3 @@ def assemble(text: str, pieces: Sequence[Piece], lang: str, start: int = 0) -> s
             at = p.end + pair[1]
     out.append(escape(text[at:]))
     return "".join(out)
-
-
-def to_block(h: Harvested, ident: str) -> str:
-    """The template as it is kept in a file."""
-    return f"[{h.method} {ident}]\n{h.text}\n=> {json.dumps(h.call, ensure_ascii=False)}\n:: {json.dumps(h.slots, ensure_ascii=False)}\n"

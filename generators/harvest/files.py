@@ -60,7 +60,7 @@ def add_requests(path: Path, root: Path, catalogue: Catalogue) -> list[str]:
             ) from None
         except CatalogueError as error:
             raise TemplateProblem(f"{place}: {error}") from None
-        kept = {k: row[k] for k in ("id", "lang", "user", "method", "ids", "body") if row.get(k) is not None}
+        kept = {k: row[k] for k in ("id", "lang", "user", "method", "ids", "body", "keep") if row.get(k) is not None}
         text = json.dumps(kept, ensure_ascii=False)
         parse_request(text, place, endpoint)
         sorted_.setdefault(endpoint.uri, []).append(text)
