@@ -155,6 +155,24 @@ def test_grammar_admits_turns_as_trained_and_nothing_else(renderer: Renderer) ->
         assert constrainer.matcher(TOOLS).try_consume_tokens(ids) < len(ids), call
 
 
+def test_bytes_are_read_back_whatever_decoder_a_gguf_brought() -> None:
+    """transformers 5.17 gives SmolLM2's tokenizer SentencePiece's decoder in front of the byte-level one."""
+    from tokenizers import decoders
+
+    from gennx.trainer.constrain import Constrainer
+    from gennx.trainer.models import use_byte_decoder
+
+    renderer = renderer_for("smollm2-135m")
+    backend = renderer.tokenizer.backend_tokenizer  # type: ignore[attr-defined]
+    backend.decoder = decoders.Sequence(
+        [decoders.ByteFallback(), decoders.Fuse(), decoders.Replace("▁", " "), decoders.ByteLevel()]
+    )
+    use_byte_decoder(renderer.tokenizer)
+    assert renderer.decode(renderer.encode("a▁b\n가")) == "a▁b\n가"
+    ids = ids_of(renderer, "", [NODE])
+    assert Constrainer(renderer, len(renderer.tokenizer)).matcher(TOOLS).try_consume_tokens(ids) == len(ids)
+
+
 def closed_tool(name: str) -> dict[str, Any]:
     """A tool whose arguments are codes alone, so that even a random model ends them."""
     sides = {"type": "array", "items": {"enum": [1, 2]}, "minItems": 2, "maxItems": 2}

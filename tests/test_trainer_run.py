@@ -259,6 +259,20 @@ def test_the_best_checkpoint_by_task_score(base: Path, data: Path, tmp_path: Pat
     assert scores and metrics["best_metric"] == max(scores) and 0.0 <= max(scores) <= 1.0
 
 
+def test_the_weights_of_the_last_step(base: Path, data: Path, tmp_path: Path) -> None:
+    spoilt = ["training.learning_rate=0.03", "training.scheduler=constant"]  # eval_loss rises at every step
+    weights = {}
+    for select in ("last", "loss"):
+        changes = [*QLORA, *spoilt, "training.max_steps=4", f"training.select={select}"]
+        output = train(str(data), settings_for(base, changes), tmp_path / select, "cpu")
+        weights[select] = (output / "adapter" / "adapter_model.safetensors").read_bytes()
+        steps = {
+            path.name: (path / "adapter_model.safetensors").read_bytes() for path in (output / "checkpoints").glob("checkpoint-*")
+        }
+        assert weights[select] == steps["checkpoint-4" if select == "last" else "checkpoint-2"]
+    assert weights["last"] != weights["loss"]
+
+
 def test_a_folder_in_use_is_not_overwritten(adapter: Path, base: Path, data: Path) -> None:
     before = os.stat(adapter / "metrics.json").st_mtime_ns
     with pytest.raises(TrainerError, match="is not empty"):

@@ -100,8 +100,11 @@ class TrainingSettings(Section):
     """Use only this many training dialogues, the first in the file; None: all."""
     eval_rows: int | None = Field(default=None, ge=1)
     """Use only this many evaluation dialogues; None: all."""
-    select: Literal["loss", "task"] = "loss"
-    """The best checkpoint has the lowest eval_loss, or reproduces most calls on the evaluation dialogues."""
+    select: Literal["loss", "task", "last"] = "loss"
+    """Weights to keep: of the lowest eval_loss, of most calls reproduced on the evaluation dialogues, or of the last step (no early stopping).
+
+    Over several epochs of full fine-tuning eval_loss rises from the second on while token accuracy still does too: `loss` would keep the first
+    epoch's weights, whose learning rate was still high (docs/results/experiments.md, 6)."""
     select_rows: int = Field(default=32, ge=1)
     """Dialogues generated at each evaluation when selecting by task."""
     keep_checkpoints: int = Field(default=3, ge=1)

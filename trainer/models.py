@@ -154,6 +154,7 @@ def convert_gguf(known: KnownModel, parts: list[Path], target: Path) -> None:
         with quiet():
             tokenizer: Any = AutoTokenizer.from_pretrained(working, gguf_file="model.gguf")
             check_marks(tokenizer, known.name)
+            use_byte_decoder(tokenizer)
             read: Any = AutoModelForCausalLM.from_pretrained(working, gguf_file="model.gguf", dtype=torch.bfloat16)
             model = _plain_copy(read)
         if known.template:
@@ -180,6 +181,19 @@ def check_marks(tokenizer: Any, name: str) -> None:
                 f"{name}: this transformers reads the tokenizer wrongly ({mark} is ordinary text to it)",
                 "pip install --upgrade transformers (5.24 is known to read it)",
             )
+
+
+def use_byte_decoder(tokenizer: Any) -> None:
+    """Decode the tokens of a byte-level vocabulary as bytes and nothing else.
+
+    transformers 5.17 reads SmolLM2's tokenizer from a GGUF with SentencePiece's decoder before the byte-level one; constrained decoding then takes a line
+    feed for two other characters, and "▁" would become a space.
+    """
+    from tokenizers import decoders, pre_tokenizers
+
+    backend = tokenizer.backend_tokenizer
+    if isinstance(backend.pre_tokenizer, pre_tokenizers.ByteLevel) and not isinstance(backend.decoder, decoders.ByteLevel):
+        backend.decoder = decoders.ByteLevel()
 
 
 def _plain_copy(read: Any) -> Any:

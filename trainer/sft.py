@@ -230,7 +230,7 @@ def build_arguments(settings: Settings, device: str, output: Path, evaluates: bo
         save_strategy=by,
         **({"eval_steps": training.save_steps, "save_steps": training.save_steps} if training.save_steps else {}),
         save_total_limit=training.keep_checkpoints,
-        load_best_model_at_end=evaluates,
+        load_best_model_at_end=evaluates and training.select != "last",
         metric_for_best_model="eval_task_score" if training.select == "task" else "eval_loss",
         greater_is_better=training.select == "task",
         logging_steps=training.logging_steps,

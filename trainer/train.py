@@ -179,7 +179,7 @@ def run_once(plan: Plan, output: Path, checkpoint: Path | None) -> Any:
     stop = StopOnSignal(f"gennx-train {plan.source} --output {output} --resume")
     callbacks: list[Any] = [Progress(), Recorder(output / "history.jsonl"), stop]
     evaluates = bool(plan.eval.rendered)
-    if evaluates and training.early_stopping_patience:
+    if evaluates and training.early_stopping_patience and training.select != "last":
         callbacks.append(EarlyStoppingCallback(training.early_stopping_patience, training.early_stopping_threshold))
     with stop:
         trainer = build_trainer(
