@@ -8,6 +8,7 @@ under `given` with its reason.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -49,6 +50,8 @@ PARALLEL = TEMPLATES / "parallel"
 """Plans whose steps do not depend on each other: asked for at once, called at once."""
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The C parser takes a tenth of the time, where PyYAML was built with it."""
+CALLED = re.compile(r"\bcall: +['\"]?(?:POST|GET|PUT|DELETE) +([\w/-]+(?:\{\w+\})?)")
+PARAMS = re.compile(r"^params:.*(?:\n(?:[ #].*)?)*", re.M)
 PLAN_KEYS = {"kind", "about", "area", "start", "params", "let", "steps", "given", "requests", "turns"}
 
 
@@ -224,34 +227,58 @@ def _plan(path: Path, data: dict[str, Any], catalogue: Catalogue) -> Plan:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, eq=False)
+class PlanFile:
+    """A plan that is read when its words are wanted; what it is about shows in its text, in a hundredth of the time."""
+
+    path: Path
+    text: str
+
+    @cached_property
+    def endpoints(self) -> frozenset[str]:
+        return frozenset(CALLED.findall(self.text))
+
+    @cached_property
+    def turns(self) -> bool:
+        return "\nturns:" in self.text
+
+    @cached_property
+    def tellers(self) -> frozenset[str]:
+        """Endpoints whose dialogues tell this plan: all of its own, or one alone where its parameters vary too little to say something else for each."""
+        found = PARAMS.search(self.text)
+        params = (yaml.load(found[0], LOADER) or {}).get("params") or {} if found else {}
+        ways = 1
+        for spec in params.values():
+            if not spec.get("silent"):
+                values = spec.get("values")
+                ways *= len(values) if isinstance(values, list) else FEW_WAYS
+        return self.endpoints if ways >= FEW_WAYS else frozenset({min(self.endpoints)})
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan. Raises TemplateProblem."""
+        return read_plan(self.path, load_catalogue())
+
+
 @lru_cache(maxsize=4)
-def plans(root: Path = FOLDER) -> tuple[Plan, ...]:
+def plan_files(root: Path = FOLDER) -> tuple[PlanFile, ...]:
     """All plan families, in the order of their names."""
-    return tuple(read_plan(p, load_catalogue()) for p in sorted(root.glob("*.yaml")))
+    return tuple(PlanFile(p, p.read_text("utf-8")) for p in sorted(root.glob("*.yaml")))
+
+
+def plans(root: Path = FOLDER) -> tuple[Plan, ...]:
+    """All plan families, read."""
+    return tuple(file.plan for file in plan_files(root))
+
+
+def has_plans(uri: str, root: Path = FOLDER, turns: bool = False) -> bool:
+    """Whether an endpoint's dialogues tell plans, or plans in several turns."""
+    return any(uri in file.tellers and (file.turns or not turns) for file in plan_files(root) if uri in file.endpoints)
 
 
 def plans_using(uri: str, root: Path = FOLDER) -> list[Plan]:
-    """Plans with a step on an endpoint; one whose parameters vary little belongs to one endpoint alone, since it would say the same for all."""
-    return _by_endpoint(root).get(uri, [])
-
-
-def _varied(plan: Plan) -> bool:
-    """True if a plan's parameters make its words different often enough for several endpoints to tell it."""
-    ways = 1
-    for spec in plan.params.values():
-        if not spec.get("silent"):
-            values = spec.get("values")
-            ways *= len(values) if isinstance(values, list) else FEW_WAYS
-    return ways >= FEW_WAYS
-
-
-@lru_cache(maxsize=4)
-def _by_endpoint(root: Path) -> dict[str, list[Plan]]:
-    out: dict[str, list[Plan]] = {}
-    for plan in plans(root):
-        for uri in plan.endpoints if _varied(plan) else [min(plan.endpoints)]:
-            out.setdefault(uri, []).append(plan)
-    return out
+    """Plans that an endpoint's dialogues tell."""
+    return [file.plan for file in plan_files(root) if uri in file.endpoints and uri in file.tellers]
 
 
 # ---------------------------------------------------------------- drawing parameters

@@ -267,7 +267,8 @@ def test_the_weights_of_the_last_step(base: Path, data: Path, tmp_path: Path) ->
         output = train(str(data), settings_for(base, changes), tmp_path / select, "cpu")
         weights[select] = (output / "adapter" / "adapter_model.safetensors").read_bytes()
         steps = {
-            path.name: (path / "adapter_model.safetensors").read_bytes() for path in (output / "checkpoints").glob("checkpoint-*")
+            path.name: (path / "adapter_model.safetensors").read_bytes()
+            for path in (output / "checkpoints").glob("checkpoint-*")
         }
         assert weights[select] == steps["checkpoint-4" if select == "last" else "checkpoint-2"]
     assert weights["last"] != weights["loss"]

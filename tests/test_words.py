@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import random
 from decimal import Decimal
 from typing import Any
@@ -197,3 +198,19 @@ def test_phrases_stand_alone() -> None:
     hay = Haystack("Node 12 is not pinned, 수직 만 구속")
     assert list(hay.find("pin")) == []
     assert list(hay.find("수직만")) != []
+
+
+def test_what_a_plan_is_about_shows_in_its_text() -> None:
+    """Plans are read when they are told; until then only their text is looked at."""
+    from gennx.generators import scenarios
+
+    for root in (scenarios.FOLDER, scenarios.PARALLEL):
+        for file in scenarios.plan_files(root):
+            plan = file.plan
+            assert file.endpoints == plan.endpoints and file.turns == bool(plan.turns), file.path
+            ways = math.prod(
+                len(s["values"]) if isinstance(s.get("values"), list) else scenarios.FEW_WAYS
+                for s in plan.params.values()
+                if not s.get("silent")
+            )
+            assert file.tellers == (plan.endpoints if ways >= scenarios.FEW_WAYS else {min(plan.endpoints)}), file.path

@@ -28,7 +28,9 @@ def default_output(source: str, model: str) -> Path:
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint in the run folder.")
 @click.option("--max-steps", type=click.IntRange(min=1), help="End after so many steps.")
 @click.option(
-    "--select", type=click.Choice(["loss", "task", "last"]), help="Weights of the lowest eval_loss, of most calls reproduced, or of the last step."
+    "--select",
+    type=click.Choice(["loss", "task", "last"]),
+    help="Weights of the lowest eval_loss, of most calls reproduced, or of the last step.",
 )
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print settings, token counts, steps, memory and time; train nothing.")

@@ -192,7 +192,9 @@ def use_byte_decoder(tokenizer: Any) -> None:
     from tokenizers import decoders, pre_tokenizers
 
     backend = tokenizer.backend_tokenizer
-    if isinstance(backend.pre_tokenizer, pre_tokenizers.ByteLevel) and not isinstance(backend.decoder, decoders.ByteLevel):
+    if isinstance(backend.pre_tokenizer, pre_tokenizers.ByteLevel) and not isinstance(
+        backend.decoder, decoders.ByteLevel
+    ):
         backend.decoder = decoders.ByteLevel()
 
 

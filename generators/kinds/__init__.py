@@ -42,11 +42,11 @@ def fits(kind: str, endpoint: Endpoint) -> bool:
         case "next_id":
             return endpoint.is_table and not endpoint.single and {"POST", "GET"} <= has and runs_on(endpoint)
         case "multi_turn":
-            return (endpoint.is_table and "POST" in has) or any(p.turns for p in scenarios.plans_using(endpoint.uri))
+            return (endpoint.is_table and "POST" in has) or scenarios.has_plans(endpoint.uri, turns=True)
         case "chain":
-            return bool(scenarios.plans_using(endpoint.uri))
+            return scenarios.has_plans(endpoint.uri)
         case "parallel":
-            return bool(scenarios.plans_using(endpoint.uri, scenarios.PARALLEL))
+            return scenarios.has_plans(endpoint.uri, scenarios.PARALLEL)
         case "guard":
             return endpoint.is_table and not endpoint.single and {"DELETE", "GET"} <= has
         case "repair":
