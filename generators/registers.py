@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 _POLITE = re.compile(r"(?:요|니다|니까|십시오|시오|세요|시죠|까요|시길|십쇼)[\s.,!?~ㅎㅠ;]*$")
 _PLAIN = re.compile(
@@ -31,13 +32,18 @@ def plain_anywhere(text: str) -> bool:
     return _PLAIN_INSIDE.search(text) is not None
 
 
-def goes_with(words: str, text: str) -> bool:
+def level_of(text: str) -> tuple[bool, bool, bool]:
+    """Whether a text has polite, plain and official clauses."""
+    return polite_anywhere(text), plain_anywhere(text), _OFFICIAL.search(text) is not None
+
+
+@lru_cache(maxsize=2048)
+def goes_with(words: str, level: tuple[bool, bool, bool]) -> bool:
     """Whether words put around a request are of its speech level: nothing polite beside a plain request, nothing chatty beside an official one."""
-    if polite_anywhere(words) and plain_anywhere(text):
+    has_polite, has_plain, official = level
+    if (has_plain and polite_anywhere(words)) or (has_polite and plain_anywhere(words)):
         return False
-    if plain_anywhere(words) and polite_anywhere(text):
-        return False
-    return not (_CHATTY.search(words) and _OFFICIAL.search(text))
+    return not (official and _CHATTY.search(words))
 
 
 def polite(text: str) -> bool:

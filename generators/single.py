@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,6 +108,7 @@ class Maker:
     rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REJECTS, 0))
     _lexicons: dict[str, Lexicon] = field(default_factory=dict)
     _templates: dict[tuple[str, str, bool, bool | None], list[Template]] = field(default_factory=dict)
+    _unfit: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     uses: Counter[str] = field(default_factory=Counter)
     """How often each phrasing was taken for the endpoint at work."""
 
@@ -121,7 +122,15 @@ class Maker:
         self._lexicons.pop(endpoint.uri, None)
         for key in [k for k in self._templates if k[0].endswith(f" /{endpoint.uri.lower()}")]:
             del self._templates[key]
+        self._unfit.clear()
         self.bank.forget(endpoint)
+
+    def unfit(self, tool: Tool, purpose: str, fits: Callable[[Template], bool]) -> frozenset[str]:
+        """Names of the tool's phrasings that will not do for a purpose, worked out once."""
+        key = (tool.name, purpose)
+        if key not in self._unfit:
+            self._unfit[key] = frozenset(t.ident for t in self.bank.templates(tool.endpoint) if not fits(t))
+        return self._unfit[key]
 
     def templates(self, tool: Tool, lang: str, want: Want = PLAIN) -> list[Template]:
         """Templates of a tool and language that fit what is wanted."""

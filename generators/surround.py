@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from gennx.generators.lexicon import TEMPLATES
 from gennx.generators.marks import MARKED, unmark
 from gennx.generators.particles import AFTER_WORD, PAIR_OF, particle
-from gennx.generators.registers import goes_with, plain, polite
+from gennx.generators.registers import goes_with, level_of, plain, polite
 from gennx.generators.respelling import corrected, in_words
 
 _ENDING = re.compile(
@@ -72,13 +73,26 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, op
     if lang == "ko" and plain(bare):  # who speaks plainly does not greet politely
         pool = casual_pool()
     listing = _LISTING.match(bare) is not None
-    pool = _fitting(pool, bare, listing)
     before = rng.random() / strength if strength and opening else 1.0
-    if before < 0.09 and pool["context"]:
-        text = f"{_noise(rng.choice(pool['context']), rng)}{chr(10) if several and (listing or rng.random() < 0.3) else ' '}{text}"
-    elif before < 0.18 and pool["greeting"]:
-        text = f"{rng.choice(pool['greeting'])} {text if lang == 'ko' else _lower(text, rng)}"
-    elif rng.random() < 0.13 * strength and pool["after"]:  # people who begin at length do not end so too
+    place = (
+        "context"
+        if before < 0.09
+        else "greeting"
+        if before < 0.18
+        else "after"
+        if rng.random() < 0.13 * strength
+        else ""
+    )
+    fitting = _fitting(pool[place], bare, listing) if place else []
+    if not fitting:
+        pass
+    elif place == "context":
+        text = (
+            f"{_noise(rng.choice(fitting), rng)}{chr(10) if several and (listing or rng.random() < 0.3) else ' '}{text}"
+        )
+    elif place == "greeting":
+        text = f"{rng.choice(fitting)} {text if lang == 'ko' else _lower(text, rng)}"
+    else:  # people who begin at length do not end so too
         gap = "\n" if several else " "
         stop = (
             ""
@@ -87,24 +101,29 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, op
             if lang == "en"
             else rng.choice((".", "", "~", ","))
         )
-        after = _noise(rng.choice(pool["after"]), rng)
+        after = _noise(rng.choice(fitting), rng)
         text = f"{text.rstrip()}{stop}{gap}{_lower(after, rng) if stop == ',' else after}"
     if rng.random() < 0.05 * strength:
         text = _slip(text, lang, rng)
     return text
 
 
-def _fitting(pool: dict[str, list[str]], text: str, listing: bool) -> dict[str, list[str]]:
+@lru_cache(maxsize=2048)
+def _building(words: str) -> bool:
+    return _BUILDING.search(words) is not None
+
+
+@lru_cache(maxsize=2048)
+def _opener(words: str) -> bool:
+    return _OPENER.search(words) is not None
+
+
+def _fitting(words: Sequence[str], text: str, listing: bool) -> list[str]:
     """What can stand around this text: of its speech level, no opener before a list or before a remark, no building around a bridge."""
-    remark = _SENTENCE.search(text) is not None
+    level = level_of(text)
     bridge = _BRIDGE.search(text) is not None
-    return {
-        "context": [w for w in pool["context"] if goes_with(w, text) and not (bridge and _BUILDING.search(w))],
-        "greeting": [
-            w for w in pool["greeting"] if goes_with(w, text) and not ((listing or remark) and _OPENER.search(w))
-        ],
-        "after": [w for w in pool["after"] if goes_with(w, text)],
-    }
+    stiff = listing or _SENTENCE.search(text) is not None
+    return [w for w in words if goes_with(w, level) and not (bridge and _building(w)) and not (stiff and _opener(w))]
 
 
 def _lower(text: str, rng: random.Random) -> str:
@@ -128,8 +147,8 @@ def _register(text: str, rng: random.Random) -> str:
     if not _STEM.search(text[: last.start()].rstrip()):
         return text
     before, after = text[: last.start()].rstrip(), text[last.end() :]
-    others = unmark(before) + " " + unmark(after)
-    fitting = [w for w in pools()["endings_ko"] if goes_with("해" + w, others)]
+    level = level_of(unmark(before) + " " + unmark(after))
+    fitting = [w for w in pools()["endings_ko"] if goes_with("해" + w, level)]
     if not fitting:
         return text
     new = rng.choice(fitting)

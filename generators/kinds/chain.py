@@ -6,10 +6,12 @@ from functools import lru_cache
 from typing import Any
 
 from gennx.generators import scenarios
+from gennx.generators.bank import Template
 from gennx.generators.dialogues import Call, Dropped, closing
 from gennx.generators.evidence import Haystack
+from gennx.generators.fields import note_of
 from gennx.generators.grounding import check
-from gennx.generators.kinds.job import Job, bare, gluable, joined, runs_on, stock
+from gennx.generators.kinds.job import Job, bare, gluable, joined, runs_on, short, stock
 from gennx.generators.marks import unmark
 from gennx.generators.registers import one_register
 from gennx.generators.single import Case
@@ -90,12 +92,17 @@ def _pair(job: Job) -> list[Case] | None:
     if main is None or not tables:
         raise Dropped("nothing to refer to")
     table = job.rng.choice(tables)
-    first = job.case(job.tool_of(table, "POST"), strength=0.0, small=True)
+    maker, named = job.shop.maker, job.tool_of(table, "POST")
+    plain = maker.unfit(named, "glue", lambda t: short(t.text))
+    linking = maker.unfit(main, f"link {table}", lambda t: short(t.text) and table in _names_of(t, job.endpoint))
+    if not maker.templates(main, job.lang, job.want(avoid=linking)):
+        raise Dropped("no words that refer to it")
+    first = job.case(named, strength=0.0, small=True, composed=0.0, avoid=plain)
     records = list(first.arguments["Assign"].values())
     name = records[0].get("NAME")
     if len(records) != 1 or not isinstance(name, str):
         return None
-    second = job.case(main, strength=0.0, small=True, names={table: name})
+    second = job.case(main, strength=0.0, small=True, composed=0.0, names={table: name}, avoid=linking)
     fit = name in str(second.arguments) and gluable(first) and gluable(second)
     return [first, second] if fit and one_register([first.text, second.text]) else None
 
@@ -146,6 +153,12 @@ def _next_wording(job: Job, plan: scenarios.Plan) -> str:
 def _named_tables(endpoint: Endpoint) -> list[str]:
     """Tables that records of the endpoint refer to by a name that is made first."""
     return [t for t in NAMED if t != endpoint.uri and t in references(endpoint)] if endpoint.is_table else []
+
+
+def _names_of(template: Template, endpoint: Endpoint) -> set[str]:
+    """Tables whose records a template names."""
+    notes = (note_of(endpoint, spec["field"]) for spec in template.slots.values() if spec["as"] == "text")
+    return {str(note.get("ref", "")).split(".")[0] for note in notes}
 
 
 def _linked(job: Job) -> dict[str, Any]:

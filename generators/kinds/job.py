@@ -167,7 +167,12 @@ _GREETING = re.compile(
 
 def gluable(case: Case) -> bool:
     """True for a request that can stand beside another in one message: short, one sentence or a table, nothing told before or after."""
-    lines = case.text.strip()
+    return short(case.text)
+
+
+def short(text: str) -> bool:
+    """True for the words of such a request."""
+    lines = text.strip()
     return len(lines) <= LONGEST_GLUED and not re.search(r"[.!?;]\s+\S", lines) and not _GREETING.match(lines)
 
 
