@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from gennx.emulator.rules import default_rules
 from gennx.generators.evidence import Haystack, evidence, number_evidence, run_evidence
 from gennx.generators.leaves import NUMBERED, Leaf, Place, call_leaves, elements
 from gennx.generators.lexicon import Lexicon
@@ -68,17 +69,35 @@ def is_default(leaf: Leaf) -> bool:
     return bool(leaf.value == leaf.default) and isinstance(leaf.value, bool) == isinstance(leaf.default, bool)
 
 
-def without_unsaid_defaults(text: str, tool: Tool, arguments: dict[str, Any], lexicon: Lexicon) -> dict[str, Any]:
-    """The call of a creation without optional fields that hold their default and that the text does not mention: a default is left out, not said."""
-    if tool.method != "POST":
-        return arguments
+def without_unsaid(text: str, tool: Tool, arguments: dict[str, Any], lexicon: Lexicon) -> dict[str, Any]:
+    """The call with nothing in it that the text leaves open: a creation without optional fields that hold their default, a change without codes that only a
+    rule gives (the type of a thickness whose value changes), where the call still holds without them."""
     hay = Haystack(text)
-    gone = [
-        x.place
-        for x in call_leaves(tool, arguments)
-        if is_default(x) and x.optional and not _grounded(x, lexicon, hay, tool)
-    ]
-    return without(arguments, gone) if gone else arguments
+    leaves = call_leaves(tool, arguments)
+    if tool.method == "POST":
+        gone = [x.place for x in leaves if is_default(x) and x.optional and not _grounded(x, lexicon, hay, tool)]
+        return without(arguments, gone) if gone else arguments
+    if tool.method != "PUT" or not tool.endpoint.is_table:
+        return arguments
+    codes = [x for x in leaves if x.kind in ("enum", "boolean") and not any(isinstance(p, int) for p in x.place)]
+    said = {x.field for x in codes if not _ruled(x, lexicon) or next(evidence(x, lexicon, hay), None) is not None}
+    gone = [x.place for x in codes if x.field not in said]
+    if not gone:
+        return arguments
+    changed = _without_empty(without(arguments, gone))
+    kept = changed.get("Assign", {})
+    whole = len(kept) == len(arguments["Assign"]) and all(kept.values())
+    return changed if whole and default_rules().validation.valid(tool, changed) else arguments
+
+
+def _ruled(leaf: Leaf, lexicon: Lexicon) -> bool:
+    return any(_rule_holds(rule, leaf) for rule in lexicon.rules(leaf.field))
+
+
+def _without_empty(node: dict[str, Any], depth: int = 0) -> dict[str, Any]:
+    """Without objects that have nothing left in them, records aside."""
+    inner = {k: _without_empty(v, depth + 1) if isinstance(v, dict) else v for k, v in node.items()}
+    return {k: v for k, v in inner.items() if v != {} or depth < 1}
 
 
 def without(node: Any, places: Sequence[Place], place: Place = ()) -> Any:

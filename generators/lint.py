@@ -15,7 +15,7 @@ from typing import Any
 
 from gennx.generators.bank import Request, Template, TemplateProblem, ident_of, read_requests, to_block
 from gennx.generators.drawing import draw
-from gennx.generators.grounding import NEW_KEY, check, without_unsaid_defaults
+from gennx.generators.grounding import NEW_KEY, check, without_unsaid
 from gennx.generators.harvest import Harvested, harvest
 from gennx.generators.lexicon import LANGUAGES, Lexicon, WordsProblem, fields_of, folder_of, lexicon_of
 from gennx.generators.refill import fill, words
@@ -135,7 +135,7 @@ def _refill(
 ) -> None:  # fmt: skip
     tool = catalogue.tool(endpoint.uri, request.method)
     template = Template(request.ident, request.lang, h.method, h.text, h.call, h.slots, request.place, request.keep)
-    own = without_unsaid_defaults(request.user, tool, request.arguments, lexicon)
+    own = without_unsaid(request.user, tool, request.arguments, lexicon)
     if fill(h.call, draw(template, endpoint, lexicon, rng, keep=True)) != own:
         out.findings.append(Finding(request.place, "unfilled", "the template does not give back the author's own call"))
         return

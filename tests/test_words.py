@@ -15,7 +15,7 @@ from gennx.generators import forms
 from gennx.generators.bank import Bank, Template, missing_names
 from gennx.generators.drawing import draw
 from gennx.generators.evidence import Haystack
-from gennx.generators.grounding import check, without_unsaid_defaults
+from gennx.generators.grounding import check, without_unsaid
 from gennx.generators.harvest import harvest
 from gennx.generators.leaves import call_leaves
 from gennx.generators.lexicon import TEMPLATES, lexicon_of
@@ -181,7 +181,7 @@ def test_templates_give_back_their_authors_calls(catalogue: Catalogue) -> None:
             template = Template("t", row["lang"], made.method, made.text, made.call, made.slots)
             assert not missing_names(template)
             drawn = draw(template, endpoint, lexicon, random.Random(0), keep=True)
-            assert fill(made.call, drawn) == without_unsaid_defaults(row["user"], tool, arguments, lexicon), row["user"]
+            assert fill(made.call, drawn) == without_unsaid(row["user"], tool, arguments, lexicon), row["user"]
             checked += 1
     assert checked > 500
 

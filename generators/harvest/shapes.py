@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gennx.generators.evidence import Haystack, run_evidence, sequence_evidence
-from gennx.generators.grounding import Ungrounded, check, without_unsaid_defaults
+from gennx.generators.grounding import Ungrounded, check, without_unsaid
 from gennx.generators.harvest.assembly import Harvested, Names, Piece, assemble, disjoint, with_slots
 from gennx.generators.harvest.binding import Variable
 from gennx.generators.harvest.presentation import piece_end, unfit
@@ -23,7 +23,7 @@ from gennx.schemas.catalogue import Tool
 def harvest(text: str, lang: str, tool: Tool, arguments: dict[str, Any], lexicon: Lexicon) -> Harvested:
     """The template of one request. `unsaid` lists the values that nothing in the text says."""
     hay = Haystack(text)
-    arguments = without_unsaid_defaults(text, tool, arguments, lexicon)
+    arguments = without_unsaid(text, tool, arguments, lexicon)
     unsaid = check(text, tool, arguments, lexicon, hay)
     leaves = call_leaves(tool, arguments)
     for attempt in (as_rows, _each):
