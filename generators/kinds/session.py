@@ -9,8 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from gennx.generators.dialogues import Dropped, closing
+from gennx.generators.evidence import Haystack
+from gennx.generators.grounding import check
 from gennx.generators.kinds.banks import conversations, incomplete, kept_for, renumbered
-from gennx.generators.kinds.job import Job, stock
+from gennx.generators.kinds.job import Job, bare, gluable, joined, stock
+from gennx.generators.registers import one_register
 from gennx.generators.settings import METHOD_WEIGHTS
 from gennx.generators.single import Case
 from gennx.schemas.catalogue import Tool
@@ -19,6 +22,8 @@ EVERYDAY = (
     "db/NODE", "db/ELEM", "db/CONS", "db/STLD", "db/CNLD", "db/BMLD", "db/GRUP", "db/MATL", "db/SECT", "db/THIK", "db/BODF", "db/NMAS", "db/BNGR",
     "db/LDGR", "db/UNIT", "db/EIGV", "doc/SAVE", "doc/ANAL", "post/TABLE", "view/SELECT",
 )  # fmt: skip
+TOGETHER = 0.35
+"""How often two requests that can come in one message do: a request for two things is answered by two calls, which few other dialogues show."""
 OWN = 0.65
 """How many of the further requests are about the same endpoint."""
 
@@ -42,16 +47,31 @@ def session(job: Job) -> dict[str, Any]:
     for case in cases:
         stock(talk, case.tool, case.arguments, rng)
     asides = dict(zip(rng.sample(range(len(cases)), min(2, len(cases))), _asides(job, cases), strict=False))
-    for index, case in enumerate(cases):
-        text = case.text
+    index = 0
+    while index < len(cases):
+        own, text = cases[index : index + 1], cases[index].text
         if index in asides:
             aside, reply, later = asides[index]
             talk.user(aside)
             talk.say(reply)
             text = f"{job.pick('later')} {text}" if later and rng.random() < 0.6 else text
+        elif index + 1 < len(cases) and rng.random() < TOGETHER:
+            both = _together(job, *cases[index : index + 2])
+            own, text = (cases[index : index + 2], both) if both else (own, text)
         talk.user(text)
-        talk.say(closing(talk.call([(case.tool, case.arguments)]), job.lang, rng))
+        talk.say(closing(talk.call([(c.tool, c.arguments) for c in own]), job.lang, rng))
+        index += len(own)
     return job.finish(talk, "session", cases[0].phrasing, [(c.tool, c.arguments) for c in cases])
+
+
+def _together(job: Job, a: Case, b: Case) -> str:
+    """Two requests in one message, nothing where they cannot stand together: answered by two calls at once."""
+    if a.tool is b.tool or not (gluable(a) and gluable(b)) or not one_register([a.text, b.text]):
+        return ""
+    lines = "\n" in a.text or "\n" in b.text
+    text = joined([j for j in job.pool("both") if not lines or "\n" in j], bare(a), bare(b), job.rng)
+    hay = Haystack(text)
+    return "" if any(check(text, c.tool, c.arguments, job.lexicon(c.tool), hay) for c in (a, b)) else text
 
 
 def _asides(job: Job, cases: list[Case]) -> list[tuple[str, str, bool]]:
