@@ -21,7 +21,7 @@ from gennx.trainer.rendering import Rendered, Renderer, RenderProblem, expected_
 
 MANY = 2000
 """Dialogues from which on several processes share the work."""
-MOST_WORKERS = 16
+MOST_WORKERS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _prepared(
     dialogues: Sequence[Dialogue], renderer: Renderer, max_length: int
 ) -> Iterator[tuple[Rendered, int] | LeftOut]:
     """In order; by several processes where that saves more than starting them costs."""
-    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    workers = min(max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))), MOST_WORKERS)
     if len(dialogues) < MANY or workers == 1 or sys.platform == "win32":  # processes start slowly there
         for dialogue in dialogues:
             yield prepare_one(dialogue, renderer, max_length)

@@ -86,16 +86,17 @@ class Renderer:
         Raises RenderProblem if a later turn changes the text of an earlier one or a turn has no end token.
         """
         whole = self.text(dialogue.messages, dialogue.tools)
+        turns = [index for index, message in enumerate(dialogue.messages) if message["role"] == "assistant"]
+        prompts = [self.text(dialogue.messages[:index], dialogue.tools, prompt=True) for index in turns]
+        # Every later prompt holds the turns before it, so they are checked with it; a first turn that looks otherwise while it is the last shows by itself.
+        first = self.text(dialogue.messages[: turns[0] + 1], dialogue.tools) if turns else ""
         spans = []
-        for index, message in enumerate(dialogue.messages):
-            if message["role"] != "assistant":
-                continue
-            prompt = self.text(dialogue.messages[:index], dialogue.tools, prompt=True)
-            upto = self.text(dialogue.messages[: index + 1], dialogue.tools)
-            if not (whole.startswith(prompt) and whole.startswith(upto) and len(upto) > len(prompt)):
+        for index, prompt in zip(turns, prompts, strict=True):
+            if not (whole.startswith(prompt) and whole.startswith(first) and len(whole) > len(prompt)):
                 raise RenderProblem(f"the template changes message {index + 1} when later messages follow")
-            end = upto.rfind(self.end_token)
-            if end < len(prompt):
+            end = whole.find(self.end_token, len(prompt))
+            after = next((len(p) for p in prompts if len(p) > len(prompt)), len(whole))
+            if not 0 <= end < after:
                 raise RenderProblem(f"the template ends message {index + 1} without {self.end_token}")
             spans.append((len(prompt), end + len(self.end_token)))
         return whole, spans
