@@ -112,6 +112,11 @@ class Template:
             raise TemplateProblem(f"{self.place}: {error}") from None
 
     @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What others work out about the template, once."""
+        return {}
+
+    @cached_property
     def loops(self) -> bool:
         return any(s.get("row") for s in self.slots.values())
 

@@ -43,6 +43,7 @@ class Definitions:
         self._dropped: dict[tuple[str, frozenset[str], int], frozenset[str]] = {}
         self._lookalikes: dict[str, tuple[list[Tool], list[Tool]]] = {}
         self._neighbours: dict[str, list[Tool]] = {}
+        self._shown: dict[tuple[str, int], tuple[str, int]] = {}
         self._spare: dict[str, list[tuple[str, int]]] = {}
 
     def of(self, tool: Tool, dropped: frozenset[str], terse: bool = False) -> tuple[str, int]:
@@ -59,9 +60,11 @@ class Definitions:
 
     def shown(self, tool: Tool, limit: int = RIGHT_TOKENS) -> tuple[str, int]:
         """A definition as offered before any request is known."""
-        if tool.method in ("GET", "DELETE"):  # numbers alone: nothing to leave out
-            return self.of(tool, frozenset())
-        return self.of(tool, self._fit(tool, frozenset(), limit))
+        key = (tool.name, limit)
+        if key not in self._shown:
+            plain = tool.method in ("GET", "DELETE")  # numbers alone: nothing to leave out
+            self._shown[key] = self.of(tool, frozenset() if plain else self._fit(tool, frozenset(), limit))
+        return self._shown[key]
 
     def for_calls(
         self, tool: Tool, calls: Sequence[dict[str, Any]], limit: int, by_variant: bool, terse: bool = False

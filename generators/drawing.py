@@ -59,6 +59,39 @@ def _order(a: float, b: float) -> int:
     return (a > b) - (a < b)
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What a template's slots are, whatever is drawn for them."""
+
+    steering: frozenset[str]
+    notes: dict[str, Schema]
+    schemas: dict[str, Schema]
+    ids: frozenset[str]
+    """Slots that hold numbers of things."""
+    reckoned: bool
+    quantities: int
+    dimensions: frozenset[str]
+    graded: bool
+    listed: frozenset[int]
+
+
+def _known(template: Template, endpoint: Endpoint, lexicon: Lexicon) -> _Known:
+    slots = template.slots
+    notes = {name: note_of(endpoint, spec["field"]) for name, spec in slots.items()}
+    schemas = {name: inner_schema(schema_of(endpoint, spec["field"])) for name, spec in slots.items()}
+    ids = {n for n, s in slots.items() if s["field"] in ("key", "ids") or is_numbered(s["field"], notes[n])}
+    kinds = {note.get("kind") for note in notes.values()}
+    known = _Known(
+        steering_fields(endpoint) | {rule["field"] for rule in lexicon.follows}, notes, schemas, frozenset(ids),
+        template.keep or RECKONED.search(template.text) is not None,
+        sum(s["as"] in ("number", "sequence") and n not in ids for n, s in slots.items()),
+        frozenset(str(note.get("dim", "none")) for note in notes.values()), "grade" in kinds and bool(kinds & FIXED_KINDS),
+        frozenset(len(s["eg"]) for s in slots.values() if isinstance(s["eg"], list) and len(s["eg"]) > 1),
+    )  # fmt: skip
+    template.kept["drawing"] = known
+    return known
+
+
 class _Draw:
     def __init__(
         self,
@@ -72,22 +105,13 @@ class _Draw:
     ) -> None:
         self.template, self.endpoint, self.lexicon, self.rng = template, endpoint, lexicon, rng
         self.keep, self.codes, self.fixed_names = keep, codes, fixed_names
-        self.reckoned = template.keep or RECKONED.search(template.text) is not None
-        self.steering = steering_fields(endpoint) | {rule["field"] for rule in lexicon.follows}
-        self.notes = {name: note_of(endpoint, spec["field"]) for name, spec in template.slots.items()}
+        known = template.kept.get("drawing") or _known(template, endpoint, lexicon)
+        self.steering, self.notes, self.schemas = known.steering, known.notes, known.schemas
+        self.dimensions, self.graded, self.listed = known.dimensions, known.graded, known.listed
+        self.ids = known.ids
         self.specs = {name: dict(spec) for name, spec in template.slots.items()}
-        quantities = sum(s["as"] in ("number", "sequence") and not self.numbered(n) for n, s in self.specs.items())
-        if (
-            quantities >= MANY_QUANTITIES and rng.random() < 0.5
-        ):  # many that belong together: half the time as the author had them
-            self.reckoned = True
-        self.dimensions = {str(note.get("dim", "none")) for note in self.notes.values()}
-        self.graded = any(note.get("kind") == "grade" for note in self.notes.values()) and any(
-            note.get("kind") in FIXED_KINDS for note in self.notes.values()
-        )
-        self.listed = {
-            len(spec["eg"]) for spec in self.specs.values() if isinstance(spec["eg"], list) and len(spec["eg"]) > 1
-        }
+        # many that belong together: half the time as the author had them
+        self.reckoned = known.reckoned or (known.quantities >= MANY_QUANTITIES and rng.random() < 0.5)
         self.offsets: dict[str, Callable[[int], int]] = {}
         self.scales: dict[str, Decimal] = {}
         self.named: dict[tuple[str, str], str] = {}
@@ -126,7 +150,7 @@ class _Draw:
         return [n for n in self.specs if self.numbered(n) and self.id_class(n) == kind]
 
     def numbered(self, name: str) -> bool:
-        return self.specs[name]["field"] in ("key", "ids") or is_numbered(self.specs[name]["field"], self.notes[name])
+        return name in self.ids
 
     # ---- quantities
 
@@ -157,7 +181,7 @@ class _Draw:
         spec, note = self.specs[name], self.notes[name]
         if self.keep or self.reckoned or eg == 0 or (note.get("dim") == "length/time2" and 9.7 < abs(eg) < 9.9):
             return eg
-        schema = inner_schema(schema_of(self.endpoint, spec["field"]))
+        schema = self.schemas[name]
         if not element and self.settled(note, schema, eg):
             return eg
         spec = {**spec, "element": True} if element else spec
