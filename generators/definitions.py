@@ -24,7 +24,7 @@ from gennx.schemas.projection import MAX_TOKENS, definition, droppable, shorten
 RIGHT_TOKENS = 640
 LOOKALIKE_TOKENS = 240
 LONGEST_UNSAID = 24
-LONGEST_CASES = 90
+LONGEST_CASES = 160
 SHORT_ENUM = 6
 LIMITS = (RIGHT_TOKENS, 520, 420, 330, 260, 200, 150, 120, 90)
 
@@ -225,7 +225,7 @@ def unsaid(uri: str) -> tuple[tuple[tuple[str, ...], str], ...]:
     for field, own in rules.items():
         values = {orjson.dumps(rule["value"]).decode() if "value" in rule else "" for rule in own}
         text = next(iter(values)) if len(values) == 1 and not all(map(_case, own)) else _cases(own)
-        if 0 < len(text) <= (LONGEST_UNSAID if len(values) == 1 else LONGEST_CASES):
+        if 0 < len(text) <= (LONGEST_CASES if " for " in text else LONGEST_UNSAID):
             out.append((tuple(field.split(".")), text))
     return tuple(out)
 
@@ -249,8 +249,8 @@ def _case(rule: dict[str, Any]) -> str:
 
 
 def _cases(rules: list[dict[str, Any]]) -> str:
-    """The values of a field case by case, or nothing if they depend on more than one field."""
-    if not all(map(_case, rules)) or len({next(iter(rule["if"])) for rule in rules}) != 1:
+    """The values of a field case by case, or nothing if a case depends on more than one field."""
+    if not all(map(_case, rules)):
         return ""
     return ", ".join(
         f"{rule['value'] if isinstance(rule['value'], str) else orjson.dumps(rule['value']).decode()} for {_case(rule)}"

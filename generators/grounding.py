@@ -87,7 +87,10 @@ def without_unsaid(text: str, tool: Tool, arguments: dict[str, Any], lexicon: Le
     changed = _without_empty(without(arguments, gone))
     kept = changed.get("Assign", {})
     whole = len(kept) == len(arguments["Assign"]) and all(kept.values())
-    return changed if whole and default_rules().validation.valid(tool, changed) else arguments
+    if not whole or not default_rules().validation.valid(tool, changed):
+        return arguments
+    more = check(text, tool, changed, lexicon, hay)  # a number that followed from a switch that is gone
+    return arguments if len(more) > len(check(text, tool, arguments, lexicon, hay)) else changed
 
 
 def _ruled(leaf: Leaf, lexicon: Lexicon) -> bool:
