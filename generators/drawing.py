@@ -35,6 +35,13 @@ RECKONED = re.compile(
     re.I,
 )
 """Words of a request that reckons with its quantities: they stay as the author wrote them."""
+FORMER = re.compile(
+    r"\d[^\d\s{}]{0,6} ?(?:에서|→|->|=>|➔|이? ?아니라|가 아니라|아니고|아닌|말고|대신|였는데|인데)[^{}\d]{0,8}\{\{"
+    r"|\b(?:from|instead of|rather than|not|was|down from|up from) [^\d{}]{0,4}\d|\}\}[^{}\d]{0,12}\b(?:not|instead of|rather than|was|from) [^\d{}]{0,4}\d"
+    r"|\d[^\d\s{}]{0,6} to (?:a )?\{\{|상향|하향 조정|올려|올립|낮춰|낮춥|늘려|늘립|줄여|줄입|키워|키웁|raise|lower(?:ed)? to|increase|decrease|bump|reduce",
+    re.I,
+)
+"""Words that tell a former value or which way it changes: another new one could be the same, or the wrong way."""
 MANY_QUANTITIES = 3
 EXCLUDED = 0.08
 """Share of ranges and lists of numbers that become a range with one or two left out."""
@@ -83,7 +90,7 @@ def _known(template: Template, endpoint: Endpoint, lexicon: Lexicon) -> _Known:
     kinds = {note.get("kind") for note in notes.values()}
     known = _Known(
         steering_fields(endpoint) | {rule["field"] for rule in lexicon.follows}, notes, schemas, frozenset(ids),
-        template.keep or RECKONED.search(template.text) is not None,
+        template.keep or any(p.search(template.text) for p in (RECKONED, FORMER)),
         sum(s["as"] in ("number", "sequence") and n not in ids for n, s in slots.items()),
         frozenset(str(note.get("dim", "none")) for note in notes.values()), "grade" in kinds and bool(kinds & FIXED_KINDS),
         frozenset(len(s["eg"]) for s in slots.values() if isinstance(s["eg"], list) and len(s["eg"]) > 1),

@@ -57,6 +57,8 @@ _PLACES = (
 )
 _PARTS = ("보", "기둥", "벽", "슬래브", "기초", "지점", "구간", "부재", "가새", "트러스", "검토", "안", "라인", "존", "열", "파트")
 # fmt: on
+_MATERIAL = re.compile(r"SHN|SRT|SMA|SM|SS|SN|SD|HSB|S(?=\d)|C(?=\d)|GR|A(?=\d)")
+"""How names of grades begin."""
 _SIDES = frozenset({"_X", "_Y"})
 _LOADS = {
     "seismic": r"E|RX|RY|RS|지진", "wind": r"W|풍", "snow": r"S$|SN|설|적설", "temperature": r"T|온도", "live": r"L|RL|ROOF|활|적재|지붕|Crane",
@@ -106,6 +108,9 @@ def fresh(table: str, lang: str, rng: random.Random, like: str = "") -> str:
         return rng.choice(_CASES).format(rng.randint(1, 12))
     if like and len(like) < LONG and rng.random() < KEPT:
         return _marked(like, rng)
+    if table == "db/MATL" and (made_of := _MATERIAL.match(like)):  # a steel stays a steel
+        alike = [n for n in _like_pool(table, lang, False, "") if (m := _MATERIAL.match(n)) and m[0] == made_of[0]]
+        return rng.choice(alike) if alike and rng.random() < 0.6 else _marked(like, rng)
     pool = _like_pool(table, "ko" if hangul else lang, hangul if like else None, kind)
     name = rng.choice(pool)
     if kind and rng.random() < INVENTED / 2:  # what load it is stays to be seen
