@@ -24,7 +24,7 @@ from gennx.schemas.projection import MAX_TOKENS, definition, droppable, shorten
 RIGHT_TOKENS = 640
 LOOKALIKE_TOKENS = 240
 LONGEST_UNSAID = 24
-LONGEST_CASES = 160
+LONGEST_CASES = 260
 SHORT_ENUM = 6
 LIMITS = (RIGHT_TOKENS, 520, 420, 330, 260, 200, 150, 120, 90)
 

@@ -42,6 +42,12 @@ FORMER = re.compile(
     re.I,
 )
 """Words that tell a former value or which way it changes: another new one could be the same, or the wrong way."""
+FORMER_WORD = re.compile(r"(?:에서|말고|대신|아니라|아니고|→|->|instead of|rather than|,? not) ?\{\{ ?\w+ ?\}\}", re.I)
+"""Words that tell a former code or role: another new one could be the same."""
+COUNTED = re.compile(
+    r"(?<![가-힣])(?:두|둘|세|셋|네) |둘 다|셋 다|양쪽|\d ?(?:개|건|줄|층|곳)|\b(?:both|two|three|four|all \d)\b", re.I
+)
+"""Words that count what the rows list."""
 MANY_QUANTITIES = 3
 EXCLUDED = 0.08
 """Share of ranges and lists of numbers that become a range with one or two left out."""
@@ -261,6 +267,7 @@ class _Draw:
         if (
             self.keep
             or self.template.keep
+            or FORMER_WORD.search(self.template.text) is not None
             or not self.codes
             or facts
             or isinstance(eg, list)
@@ -405,7 +412,12 @@ class _Draw:
         if not slots:
             return
         had = len(self.specs[slots[0]]["eg"])
-        counted = self.keep or self.template.keep or any(self.specs[n].get("counted") for n in slots)
+        counted = (
+            self.keep
+            or self.template.keep
+            or COUNTED.search(self.template.text) is not None
+            or any(self.specs[n].get("counted") for n in slots)
+        )
         count = had if counted else max(2, min(9, had + self.rng.choice((-2, -1, -1, 0, 0, 1, 1, 2, 3))))
         drawn.rows = [{} for _ in range(count)]
         for name in slots:
@@ -451,7 +463,7 @@ class _Draw:
             return self._list_column(name, spec, had, count)
         if self.numbered(name):
             return self._id_column(name, eg, had, count)
-        rising = all(b > a for a, b in itertools.pairwise(eg)) and had > 2
+        rising = all(b > a for a, b in itertools.pairwise(eg)) and (had > 2 or eg == [1, 2])
         values = [self.quantity(name, v) for v in eg]
         if not rising:
             return [values[i] if i < had else self.rng.choice(values) for i in range(count)]

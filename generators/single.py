@@ -65,7 +65,7 @@ class Want:
 
 ENOUGH = 3
 """Phrasings from which on composed requests, which read stiffer, are rare."""
-RARER = 6
+RARER = 12
 """How much rarer they are then."""
 PLAIN = Want(strength=0.0)
 
