@@ -63,9 +63,9 @@ class Want:
     """Phrasings that will not do."""
 
 
-ENOUGH = 3
+ENOUGH = 4
 """Phrasings from which on composed requests, which read stiffer, are rare."""
-RARER = 12
+RARER = 4
 """How much rarer they are then."""
 PLAIN = Want(strength=0.0)
 
