@@ -122,7 +122,7 @@ def run(numbers: Sequence[int], lang: str, rng: random.Random, tag: str = "", st
             )
         if lang == "ko":
             return rng.choice((f"{whole}({left}번 제외)", f"{whole}, {left}번은 빼고", f"{whole} 중 {left}번 제외하고"))
-        return rng.choice((f"{whole} except {left}", f"{whole} (not {left})", f"{whole}, without {left},"))
+        return rng.choice((f"{whole} except {left}", f"{whole} (not {left})"))
     return _listed(texts, lang, rng, tag)
 
 
