@@ -213,20 +213,22 @@ def undescribe(node: Any, told: set[str] | None = None) -> None:
 
 
 @lru_cache(maxsize=512)
-def unsaid(uri: str) -> tuple[tuple[tuple[str, ...], str], ...]:
+def unsaid(endpoint: Endpoint) -> tuple[tuple[tuple[str, ...], str], ...]:
     """Fields of an endpoint that the API wants and people do not mention, each with words for the value it then has (the rules of its `words.json`).
 
     A field with one value: "1"; with one for each case: "8 for Degrading Bi Linear or NORMAL TRILINEAR".
     """
     rules: dict[str, list[dict[str, Any]]] = {}
-    for rule in read_words(TEMPLATES / folder_of(uri) / "words.json").get("follows", ()):
+    for rule in read_words(TEMPLATES / folder_of(endpoint.uri) / "words.json").get("follows", ()):
         rules.setdefault(rule["field"], []).append(rule)
     out = []
     for field, own in rules.items():
         values = {orjson.dumps(rule["value"]).decode() if "value" in rule else "" for rule in own}
         text = next(iter(values)) if len(values) == 1 and not all(map(_case, own)) else _cases(own)
-        if 0 < len(text) <= (LONGEST_CASES if " for " in text else LONGEST_UNSAID):
-            out.append((tuple(field.split(".")), text))
+        path = tuple(field.split("."))
+        short = 0 < len(text) <= (LONGEST_CASES if " for " in text else LONGEST_UNSAID)
+        if short and _wanted(endpoint.schema, path):
+            out.append((path, text))
     return tuple(out)
 
 
@@ -284,7 +286,7 @@ def tell_unsaid(made: dict[str, Any], tool: Tool) -> None:
         return
     body = made["function"]["parameters"]
     body = body["properties"]["Assign"]["additionalProperties"] if tool.endpoint.is_table else body
-    for path, value in unsaid(tool.endpoint.uri):
+    for path, value in unsaid(tool.endpoint):
         node: Any = body
         for part in path:
             node = node.get("items", node)
@@ -292,9 +294,8 @@ def tell_unsaid(made: dict[str, Any], tool: Tool) -> None:
                 break
             node = node["properties"][part]
         else:
-            if _wanted(tool.endpoint.schema, path):
-                known = [node["description"]] if "description" in node else []
-                node["description"] = "; ".join([*known, f"{value} if unsaid"])
+            known = [node["description"]] if "description" in node else []
+            node["description"] = "; ".join([*known, f"{value} if unsaid"])
 
 
 def _limit(room: int) -> int:

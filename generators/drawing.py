@@ -82,6 +82,10 @@ class _Known:
     ids: frozenset[str]
     """Slots that hold numbers of things."""
     reckoned: bool
+    former: bool
+    """A former code or role is told."""
+    counted: bool
+    """The words count the rows."""
     quantities: int
     dimensions: frozenset[str]
     graded: bool
@@ -97,6 +101,8 @@ def _known(template: Template, endpoint: Endpoint, lexicon: Lexicon) -> _Known:
     known = _Known(
         steering_fields(endpoint) | {rule["field"] for rule in lexicon.follows}, notes, schemas, frozenset(ids),
         template.keep or any(p.search(template.text) for p in (RECKONED, FORMER)),
+        FORMER_WORD.search(template.text) is not None,
+        COUNTED.search(template.text) is not None or any(s.get("counted") for s in slots.values() if s.get("row")),
         sum(s["as"] in ("number", "sequence") and n not in ids for n, s in slots.items()),
         frozenset(str(note.get("dim", "none")) for note in notes.values()), "grade" in kinds and bool(kinds & FIXED_KINDS),
         frozenset(len(s["eg"]) for s in slots.values() if isinstance(s["eg"], list) and len(s["eg"]) > 1),
@@ -117,11 +123,13 @@ class _Draw:
         fixed_names: dict[str, str],
     ) -> None:
         self.template, self.endpoint, self.lexicon, self.rng = template, endpoint, lexicon, rng
-        self.keep, self.codes, self.fixed_names = keep, codes, fixed_names
+        self.keep, self.fixed_names = keep, fixed_names
+        self.stays = keep or template.keep
         known = template.kept.get("drawing") or _known(template, endpoint, lexicon)
         self.steering, self.notes, self.schemas = known.steering, known.notes, known.schemas
         self.dimensions, self.graded, self.listed = known.dimensions, known.graded, known.listed
-        self.ids = known.ids
+        self.ids, self.counted = known.ids, self.stays or known.counted
+        self.codes = codes and not self.stays and not known.former
         self.specs = {name: dict(spec) for name, spec in template.slots.items()}
         # many that belong together: half the time as the author had them
         self.reckoned = known.reckoned or (known.quantities >= MANY_QUANTITIES and rng.random() < 0.5)
@@ -185,9 +193,8 @@ class _Draw:
             return True
         if note.get("dim", "none") != "none":
             return False
-        return (isinstance(eg, int) and eg in self.listed) or (
-            eg == 1 and schema.get("type") == "number"
-        )  # a factor of one
+        factor_of_one = eg == 1 and schema.get("type") == "number"
+        return factor_of_one or (isinstance(eg, int) and eg in self.listed)
 
     def quantity(self, name: str, eg: float, element: bool = False) -> float | int:
         """A new value near the author's, rounded as it was, within the limits of the field; an `element` of a list is none of the field's typical values."""
@@ -264,16 +271,7 @@ class _Draw:
         """Another member of the code with words of its own, or the author's."""
         field_name = self.specs[slot]["field"]
         facts = self.notes[slot].get("kind") in FACT_KINDS
-        if (
-            self.keep
-            or self.template.keep
-            or FORMER_WORD.search(self.template.text) is not None
-            or not self.codes
-            or facts
-            or isinstance(eg, list)
-            or field_name in self.steering
-            or self.rng.random() < 0.45
-        ):
+        if not self.codes or facts or isinstance(eg, list) or field_name in self.steering or self.rng.random() < 0.45:
             return eg, said
         lang = self.template.lang
         codes = {p.text for p in self.lexicon.members(field_name) if p.lang == ""}
@@ -351,7 +349,7 @@ class _Draw:
 
     def _choose_units(self) -> None:
         """Another unit for quantities that carry theirs; all of one written unit change together."""
-        if self.keep or self.template.keep:
+        if self.stays:
             return
         swaps: dict[tuple[str, str], tuple[str, str] | None] = {}
         for name, spec in self.specs.items():
@@ -412,13 +410,7 @@ class _Draw:
         if not slots:
             return
         had = len(self.specs[slots[0]]["eg"])
-        counted = (
-            self.keep
-            or self.template.keep
-            or COUNTED.search(self.template.text) is not None
-            or any(self.specs[n].get("counted") for n in slots)
-        )
-        count = had if counted else max(2, min(9, had + self.rng.choice((-2, -1, -1, 0, 0, 1, 1, 2, 3))))
+        count = had if self.counted else max(2, min(9, had + self.rng.choice((-2, -1, -1, 0, 0, 1, 1, 2, 3))))
         drawn.rows = [{} for _ in range(count)]
         for name in slots:
             spec = self.specs[name]
@@ -473,7 +465,7 @@ class _Draw:
             step = forms.decimal(values[-1]) - forms.decimal(values[-2])
             more = forms.decimal(values[-1]) + step
             values.append(int(more) if isinstance(values[-1], int) else float(more))
-        schema = inner_schema(schema_of(self.endpoint, spec["field"]))
+        schema = self.schemas[name]
         if not all(within(forms.decimal(v), schema) for v in values):
             return [eg[i % had] for i in range(count)]
         return values[:count]

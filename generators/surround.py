@@ -74,15 +74,9 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, op
         pool = casual_pool()
     listing = _LISTING.match(bare) is not None
     before = rng.random() / strength if strength and opening else 1.0
-    place = (
-        "context"
-        if before < 0.09
-        else "greeting"
-        if before < 0.18
-        else "after"
-        if rng.random() < 0.13 * strength
-        else ""
-    )
+    place = "context" if before < 0.09 else "greeting" if before < 0.18 else ""
+    if not place and rng.random() < 0.13 * strength:  # people who begin at length do not end so too
+        place = "after"
     fitting = _fitting(pool[place], bare, listing) if place else []
     if not fitting:
         pass
@@ -92,7 +86,7 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, op
         )
     elif place == "greeting":
         text = f"{rng.choice(fitting)} {text if lang == 'ko' else _lower(text, rng)}"
-    else:  # people who begin at length do not end so too
+    else:
         gap = "\n" if several else " "
         stop = (
             ""

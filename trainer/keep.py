@@ -79,7 +79,10 @@ def model_card(plan: Plan, record: dict[str, Any], metrics: dict[str, Any], name
         minutes=metrics["seconds"] / 60,
         device=plan.device,
         metric="task score" if plan.settings.training.select == "task" else "eval_loss",
-        best="not measured (no evaluation data)" if best is None else f"{best:.4f} at step {metrics['best_step']}",
+        best="not measured (no evaluation data)"
+        if best is None
+        else f"{best:.4f} at step {metrics['best_step']}"
+        + (" (the weights are those of the last step)" if plan.settings.training.select == "last" else ""),
         end_token=plan.renderer.end_token,
         settings=plan.settings.to_yaml(),
         versions="\n".join(f"- {package} {version}" for package, version in record["versions"].items()),

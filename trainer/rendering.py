@@ -91,11 +91,10 @@ class Renderer:
         # Every later prompt holds the turns before it, so they are checked with it; a first turn that looks otherwise while it is the last shows by itself.
         first = self.text(dialogue.messages[: turns[0] + 1], dialogue.tools) if turns else ""
         spans = []
-        for index, prompt in zip(turns, prompts, strict=True):
+        for index, prompt, after in zip(turns, prompts, [*map(len, prompts), len(whole)][1:], strict=True):
             if not (whole.startswith(prompt) and whole.startswith(first) and len(whole) > len(prompt)):
                 raise RenderProblem(f"the template changes message {index + 1} when later messages follow")
             end = whole.find(self.end_token, len(prompt))
-            after = next((len(p) for p in prompts if len(p) > len(prompt)), len(whole))
             if not 0 <= end < after:
                 raise RenderProblem(f"the template ends message {index + 1} without {self.end_token}")
             spans.append((len(prompt), end + len(self.end_token)))

@@ -10,8 +10,7 @@ from gennx.generators.bank import Template
 from gennx.generators.dialogues import Call, Dropped, closing
 from gennx.generators.evidence import Haystack
 from gennx.generators.fields import note_of
-from gennx.generators.grounding import check
-from gennx.generators.kinds.job import Job, bare, gluable, joined, runs_on, short, stock
+from gennx.generators.kinds.job import Job, gluable, glued, runs_on, stock
 from gennx.generators.marks import unmark
 from gennx.generators.registers import one_register
 from gennx.generators.single import Case
@@ -93,8 +92,8 @@ def _pair(job: Job) -> list[Case] | None:
         raise Dropped("nothing to refer to")
     table = job.rng.choice(tables)
     maker, named = job.shop.maker, job.tool_of(table, "POST")
-    plain = maker.unfit(named, "glue", lambda t: short(t.text))
-    linking = maker.unfit(main, f"link {table}", lambda t: short(t.text) and table in _names_of(t, job.endpoint))
+    plain = maker.unfit(named, "glue", lambda t: gluable(t.text))
+    linking = maker.unfit(main, f"link {table}", lambda t: gluable(t.text) and table in _names_of(t, job.endpoint))
     if not maker.templates(main, job.lang, job.want(avoid=linking)):
         raise Dropped("no words that refer to it")
     first = job.case(named, strength=0.0, small=True, composed=0.0, avoid=plain)
@@ -103,7 +102,7 @@ def _pair(job: Job) -> list[Case] | None:
     if len(records) != 1 or not isinstance(name, str):
         return None
     second = job.case(main, strength=0.0, small=True, composed=0.0, names={table: name}, avoid=linking)
-    fit = name in str(second.arguments) and gluable(first) and gluable(second)
+    fit = name in str(second.arguments) and gluable(first.text) and gluable(second.text)
     return [first, second] if fit and one_register([first.text, second.text]) else None
 
 
@@ -170,11 +169,8 @@ def _linked(job: Job) -> dict[str, Any]:
             break
     else:
         raise Dropped("name not used")
-    first, second = map(bare, cases)
-    lines = "\n" in first or "\n" in second
-    text = joined([j for j in job.pool("then") if not lines or "\n" in j], first, second, rng)
-    hay = Haystack(text)
-    if any(check(text, c.tool, c.arguments, job.lexicon(c.tool), hay) for c in cases):
+    text = glued(job, "then", *cases)
+    if not text:
         raise Dropped("ungrounded together")
     talk = job.talk()
     for case in cases:

@@ -13,7 +13,9 @@ import orjson
 
 from gennx.emulator import Model
 from gennx.generators.dialogues import ANSWER_TOKENS, Dropped, Talk, system_pool, system_prompt
+from gennx.generators.evidence import Haystack
 from gennx.generators.forms import run as write_run
+from gennx.generators.grounding import check
 from gennx.generators.leaves import Leaf
 from gennx.generators.lexicon import TEMPLATES, Lexicon
 from gennx.generators.model_units import BY_NAME, KN_M, Units, restated
@@ -165,13 +167,8 @@ _GREETING = re.compile(
 )
 
 
-def gluable(case: Case) -> bool:
+def gluable(text: str) -> bool:
     """True for a request that can stand beside another in one message: short, one sentence or a table, nothing told before or after."""
-    return short(case.text)
-
-
-def short(text: str) -> bool:
-    """True for the words of such a request."""
     lines = text.strip()
     return len(lines) <= LONGEST_GLUED and not re.search(r"[.!?;]\s+\S", lines) and not _GREETING.match(lines)
 
@@ -179,6 +176,14 @@ def short(text: str) -> bool:
 def bare(case: Case) -> str:
     """A case's text fit to stand beside others."""
     return case.text.strip().rstrip(".~!")
+
+
+def glued(job: Job, patterns: str, a: Case, b: Case) -> str:
+    """Two requests in one message, by one of the shared patterns of that name; nothing where the whole no longer says every value."""
+    lines = "\n" in a.text or "\n" in b.text
+    text = joined([p for p in job.pool(patterns) if not lines or "\n" in p], bare(a), bare(b), job.rng)
+    hay = Haystack(text)
+    return "" if any(check(text, c.tool, c.arguments, job.lexicon(c.tool), hay) for c in (a, b)) else text
 
 
 def joined(pool: Sequence[str], a: str, b: str, rng: random.Random) -> str:

@@ -9,10 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from gennx.generators.dialogues import Dropped, closing
-from gennx.generators.evidence import Haystack
-from gennx.generators.grounding import check
 from gennx.generators.kinds.banks import conversations, incomplete, kept_for, renumbered
-from gennx.generators.kinds.job import Job, bare, gluable, joined, stock
+from gennx.generators.kinds.job import Job, gluable, glued, stock
 from gennx.generators.registers import one_register
 from gennx.generators.settings import METHOD_WEIGHTS
 from gennx.generators.single import Case
@@ -66,12 +64,10 @@ def session(job: Job) -> dict[str, Any]:
 
 def _together(job: Job, a: Case, b: Case) -> str:
     """Two requests in one message, nothing where they cannot stand together: answered by two calls at once."""
-    if a.tool is b.tool or not (gluable(a) and gluable(b)) or not one_register([a.text, b.text]):
+    texts = [a.text, b.text]
+    if a.tool is b.tool or not all(map(gluable, texts)) or not one_register(texts):
         return ""
-    lines = "\n" in a.text or "\n" in b.text
-    text = joined([j for j in job.pool("both") if not lines or "\n" in j], bare(a), bare(b), job.rng)
-    hay = Haystack(text)
-    return "" if any(check(text, c.tool, c.arguments, job.lexicon(c.tool), hay) for c in (a, b)) else text
+    return glued(job, "both", a, b)
 
 
 def _asides(job: Job, cases: list[Case]) -> list[tuple[str, str, bool]]:
