@@ -151,6 +151,8 @@ def settings_of(preset: str, overrides: dict[str, Any], steps: int, folder: Path
 
 def run_ours(case: str, folder: Path, quick: bool, work: Path) -> dict[str, Any]:
     """A case through gennx's own trainer, as gennx-train builds it."""
+    from datasets import Dataset
+
     from gennx.trainer.estimate import estimate_memory, read_shape, row_tokens
     from gennx.trainer.models import load_tokenizer, pick_device, pick_dtype
     from gennx.trainer.sft import build_trainer, peak_memory_mib
@@ -164,7 +166,7 @@ def run_ours(case: str, folder: Path, quick: bool, work: Path) -> dict[str, Any]
     columns = make_rows(64 if quick else 512 if not full else 64, shape.vocabulary, full, 0.1 if quick else 1.0)
     tokenizer = load_tokenizer(folder)
     watch = Stopwatch(warm_up, lambda: trainer._total_train_tokens)
-    trainer = build_trainer(folder, tokenizer, columns, None, settings, device, work, [watch])
+    trainer = build_trainer(folder, tokenizer, Dataset.from_dict(columns), None, settings, device, work, [watch])
     trainer.train()
     tokens = row_tokens(settings, full or 0)
     estimate = estimate_memory(

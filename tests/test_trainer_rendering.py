@@ -13,10 +13,10 @@ pytest.importorskip("transformers")
 
 from test_trainer_fixtures import fetch_packaged, fetch_qwen_tokenizer, qwen_folder, small_rows  # noqa: F401
 
-from gennx.trainer.data import Dialogue, parse_row
+from gennx.trainer.data import Dialogue, Source, parse_row
 from gennx.trainer.errors import TrainerError
 from gennx.trainer.models import KNOWN, load_tokenizer
-from gennx.trainer.prepare import prepare, refuse_too_many_left_out
+from gennx.trainer.prepare import Rows, prepare, prepare_together, refuse_too_many_left_out
 from gennx.trainer.rendering import TEMPLATES, Renderer, RenderProblem, expected_calls, parse_turn
 
 ROW: dict[str, Any] = {
@@ -123,14 +123,38 @@ def fields_of(schema: Any) -> Iterator[tuple[str, dict[str, Any], bool]]:
             yield from fields_of(schema[key])
 
 
-def test_several_processes_prepare_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def plain(rows: Rows) -> Any:
+    return [(row.ids.tolist(), row.turns.tolist(), row.where, row.calls) for row in rows.rendered], rows.left_out
+
+
+def test_several_processes_prepare_the_same_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from gennx.trainer import prepare as preparing
 
-    dialogues = [parse_row(raw, "row") for raw in small_rows(8)]
+    sources = [Source(json.dumps(raw), f"row {n}") for n, raw in enumerate(small_rows(8))]
     renderer = renderer_for("qwen2.5")
-    alone = prepare(dialogues, renderer, 400)
+    limit = max(len(renderer.render(source.parse()).ids) for source in sources) - 1
+    alone = prepare(sources, renderer, limit)
+    assert alone.rendered and alone.left_out
     monkeypatch.setattr(preparing, "MANY", 2)
-    assert prepare(dialogues, renderer, 400) == alone
+    assert plain(prepare(sources, renderer, limit)) == plain(alone)
+    monkeypatch.setattr(preparing.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    for rank in ("0", "1"):  # the second one reads what the first has made
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        assert plain(prepare_together(sources if rank == "0" else [], renderer, limit, "train")) == plain(alone)
+    for path in tmp_path.iterdir():
+        preparing.Rows([], alone.left_out).save(path)
+        assert plain(preparing.Rows.load(path)) == ([], alone.left_out)
+
+
+def test_labels_are_the_trained_tokens() -> None:
+    from gennx.trainer.sft import dataset_of
+
+    renderer = renderer_for("qwen2.5")
+    dialogues = [parse_row(raw, "row") for raw in small_rows(4)]
+    for dialogue, made in zip(dialogues, dataset_of(prepare(dialogues, renderer, 4096)), strict=True):
+        row = renderer.render(dialogue)
+        assert made["input_ids"] == row.ids and made["labels"] == row.labels
 
 
 def with_template(old: str, new: str) -> Renderer:
@@ -206,10 +230,10 @@ def test_parquet_reads_like_json_lines(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     import pyarrow.parquet as parquet
 
-    from gennx.trainer.data import read_jsonl, read_parquet
+    from gennx.trainer.data import read_file
 
     rows = small_rows(6)
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train.parquet")
-    lines, table = read_jsonl(tmp_path / "train.jsonl"), read_parquet(tmp_path / "train.parquet")
+    lines, table = read_file(tmp_path / "train.jsonl"), read_file(tmp_path / "train.parquet")
     assert [(d.messages, d.tools) for d in lines] == [(d.messages, d.tools) for d in table]

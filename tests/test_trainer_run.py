@@ -21,7 +21,7 @@ pytest.importorskip("trl")
 from test_trainer_fixtures import qwen_folder, tiny_qwen, write_data  # noqa: F401
 
 from gennx.trainer.config import Settings, load_settings
-from gennx.trainer.data import read_split
+from gennx.trainer.data import read_file
 from gennx.trainer.engine import load_engine
 from gennx.trainer.errors import TrainerError
 from gennx.trainer.generation import task_score, tasks_of
@@ -73,7 +73,7 @@ def adapter(base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_twenty_dialogues_are_reproduced_exactly(learned: Path, data: Path) -> None:
     run = load_run(learned)
-    tasks = tasks_of(read_split(str(data), "train"), run.renderer())
+    tasks = tasks_of(read_file(data / "train.jsonl"), run.renderer())
     assert len(tasks) == 20
     assert task_score(load_trained(run, "cpu"), run.renderer(), tasks, max_new_tokens=96, batch_size=20) == 1.0
 
@@ -166,7 +166,7 @@ def test_the_openai_server_answers_as_trained(adapter: Path, data: Path, tmp_pat
     from gennx.trainer.serve_openai import build_app
 
     merged = merge_run(load_run(adapter), tmp_path / "merged")
-    dialogue = read_split(str(data), "train")[3]
+    dialogue = read_file(data / "train.jsonl")[3]
     expected = [call["function"] for call in dialogue.messages[2]["tool_calls"]]
     answers = []
     for folder in (adapter, merged):
@@ -192,7 +192,7 @@ def test_the_gguf_answers_as_trained_in_llama_cpp(adapter: Path, data: Path, tmp
     run = load_run(adapter)
     renderer = run.renderer()
     engine = llama_cpp.Llama(str(file), n_ctx=1024, verbose=False)
-    dialogue = read_split(str(data), "train")[3]
+    dialogue = read_file(data / "train.jsonl")[3]
     prompt = renderer.prompt_ids(dialogue.messages[:2], dialogue.tools)
     text = renderer.text(dialogue.messages[:2], dialogue.tools, prompt=True)
     assert engine.tokenize(text.encode(), add_bos=False, special=True) == prompt

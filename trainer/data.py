@@ -127,18 +127,26 @@ def parse_row(row: Any, where: str) -> Dialogue:
     return dialogue
 
 
-def read_jsonl(path: Path) -> list[Dialogue]:
-    """All dialogues of a JSON Lines file; blank lines are skipped. Raises TrainerError with file and line."""
-    dialogues = []
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A dialogue that is not parsed yet: a line of JSON, or a row of a table."""
+
+    row: str | dict[str, Any]
+    where: str
+
+    def parse(self) -> Dialogue:
+        """The checked dialogue. Raises TrainerError with the place."""
+        row = _parse_json(self.row, self.where, "the line") if isinstance(self.row, str) else _without_none(self.row)
+        return parse_row(row, self.where)
+
+
+def read_jsonl(path: Path) -> list[Source]:
+    """All lines of a JSON Lines file but blank ones. Raises TrainerError for anything but UTF-8."""
     with path.open(encoding="utf-8") as lines:
         try:
-            for number, line in enumerate(lines, 1):
-                where = f"{path}:{number}"
-                if line.strip():
-                    dialogues.append(parse_row(_parse_json(line, where, "the line"), where))
+            return [Source(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
         except UnicodeDecodeError:
             raise TrainerError(f"{path}: not UTF-8 text", "save it as UTF-8") from None
-    return dialogues
 
 
 def _without_none(value: Any) -> Any:
@@ -148,8 +156,8 @@ def _without_none(value: Any) -> Any:
     return [_without_none(item) for item in value] if isinstance(value, list) else value
 
 
-def read_parquet(path: Path) -> list[Dialogue]:
-    """All dialogues of a Parquet file."""
+def read_parquet(path: Path) -> list[Source]:
+    """All rows of a Parquet file."""
     import pyarrow
     import pyarrow.parquet
 
@@ -157,11 +165,11 @@ def read_parquet(path: Path) -> list[Dialogue]:
         rows = pyarrow.parquet.read_table(path).to_pylist()
     except pyarrow.ArrowInvalid as error:
         raise TrainerError(f"{path}: not a Parquet file: {error}", "check the file") from None
-    return [parse_row(_without_none(row), f"{path} row {number}") for number, row in enumerate(rows, 1)]
+    return [Source(row, f"{path} row {number}") for number, row in enumerate(rows, 1)]
 
 
-def read_hub(name: str, split: str) -> list[Dialogue]:
-    """All dialogues of one split of a hub data set; an absent split is empty."""
+def read_hub(name: str, split: str) -> list[Source]:
+    """All rows of one split of a hub data set; an absent split is empty."""
     import datasets
 
     try:
@@ -175,7 +183,7 @@ def read_hub(name: str, split: str) -> list[Dialogue]:
             f"{name}: no such folder or file, and not to be had as a hub data set: {reason}",
             "give a data set folder, e.g. data/gennx-tier1-seed0",
         ) from None
-    return [parse_row(_without_none(dict(row)), f"{name} {split} row {n}") for n, row in enumerate(rows, 1)]
+    return [Source(dict(row), f"{name} {split} row {n}") for n, row in enumerate(rows, 1)]
 
 
 def find_file(source: Path, split: str) -> Path | None:
@@ -184,13 +192,18 @@ def find_file(source: Path, split: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def read_file(path: Path) -> list[Dialogue]:
-    """All dialogues of one file, by its ending."""
+def sources_of(path: Path) -> list[Source]:
+    """All rows of one file, by its ending, not parsed."""
     return read_parquet(path) if path.suffix == ".parquet" else read_jsonl(path)
 
 
-def read_split(source: str, split: str) -> list[Dialogue]:
-    """Dialogues of a split of a folder, a file (train only) or a hub data set.
+def read_file(path: Path) -> list[Dialogue]:
+    """All dialogues of one file."""
+    return [source.parse() for source in sources_of(path)]
+
+
+def read_split(source: str, split: str) -> list[Source]:
+    """Rows of a split of a folder, a file (train only) or a hub data set, to be parsed one by one.
 
     Raises TrainerError if there is no training data; an absent evaluation split is an empty list.
     """
@@ -199,16 +212,16 @@ def read_split(source: str, split: str) -> list[Dialogue]:
         file = find_file(path, split)
         if file is None and split == "train":
             raise TrainerError(f"{source}: no train.jsonl or train.parquet in it", "make one with gennx-gen")
-        dialogues = read_file(file) if file else []
+        rows = sources_of(file) if file else []
     elif path.is_file():
-        dialogues = read_file(path) if split == "train" else []
+        rows = sources_of(path) if split == "train" else []
     elif path.suffix in (".jsonl", ".parquet") or source.startswith((".", "/", "~")) or source.count("/") != 1:
         raise TrainerError(f"{source}: no such data set folder or file", "check the path, or make one with gennx-gen")
     else:
-        dialogues = read_hub(source, split)
-    if split == "train" and not dialogues:
+        rows = read_hub(source, split)
+    if split == "train" and not rows:
         raise TrainerError(f"{source}: no dialogues in it", "make some with gennx-gen")
-    return dialogues
+    return rows
 
 
 def data_hash(source: str) -> str:

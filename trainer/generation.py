@@ -6,7 +6,7 @@ Used by `--select task` while training, by gennx-serve, and open to any evaluati
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ class Task:
     where: str
 
 
-def tasks_of(dialogues: Sequence[Dialogue], renderer: Renderer, limit: int | None = None) -> list[Task]:
+def tasks_of(dialogues: Iterable[Dialogue], renderer: Renderer, limit: int | None = None) -> list[Task]:
     """One task for each assistant turn that calls, in order; at most `limit` tasks."""
     tasks: list[Task] = []
     for dialogue in dialogues:

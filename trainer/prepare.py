@@ -6,22 +6,37 @@ to learn, or if a rendered call does not parse back to the object that was meant
 
 from __future__ import annotations
 
+import atexit
+import itertools
+import json
 import multiprocessing
 import os
 import sys
+import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from gennx.trainer.data import Dialogue
+import numpy as np
+
+from gennx.trainer.data import Dialogue, Source
 from gennx.trainer.errors import TrainerError
-from gennx.trainer.rendering import Rendered, Renderer, RenderProblem, expected_calls, parse_turn
+from gennx.trainer.rendering import NOT_TRAINED, Rendered, Renderer, RenderProblem, expected_calls, parse_turn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Integers = NDArray[np.int32]
 
 MANY = 2000
 """Dialogues from which on several processes share the work."""
-MOST_WORKERS = 32
+MOST_WORKERS = 64
+CHUNK = 64
+"""Dialogues that a process takes at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +49,27 @@ class LeftOut:
     tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A dialogue to train on: token ids (tokens,), and the trained spans [start, end) as (turns, 2)."""
+
+    ids: Integers
+    turns: Integers
+    where: str
+    calls: int
+
+
 @dataclass(slots=True)
 class Rows:
-    """Rendered dialogues of one split. Index i of `rendered` and `dialogues` belong together."""
+    """Dialogues of one split as tokens, in the order of their source."""
 
-    rendered: list[Rendered] = field(default_factory=list)
-    dialogues: list[Dialogue] = field(default_factory=list)
+    rendered: list[Row] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
-    calls: int = 0
+
+    @property
+    def calls(self) -> int:
+        """Calls in all rows, each read back."""
+        return sum(row.calls for row in self.rendered)
 
     @property
     def tokens(self) -> int:
@@ -51,11 +79,49 @@ class Rows:
     @property
     def trained_tokens(self) -> int:
         """Tokens that the loss is taken on."""
-        return sum(sum(row.trained) for row in self.rendered)
+        return sum(int((row.turns[:, 1] - row.turns[:, 0]).sum()) for row in self.rendered)
 
-    def columns(self) -> dict[str, list[list[int]]]:
-        """`input_ids` and `labels`, as TRL takes them without preparing anything itself."""
-        return {"input_ids": [row.ids for row in self.rendered], "labels": [row.labels for row in self.rendered]}
+    def arrays(self) -> tuple[Integers, Integers, NDArray[np.int64]]:
+        """Ids and labels of all rows in a line, (tokens,) each, and where rows begin and end, (rows + 1,).
+
+        Labels are the ids where trained and -100 elsewhere; the model shifts them by one itself.
+        """
+        starts = np.concatenate([[0], np.cumsum([len(row.ids) for row in self.rendered])]).astype(np.int64)
+        ids = np.concatenate([row.ids for row in self.rendered])
+        labels = np.full(len(ids), NOT_TRAINED, np.int32)
+        for row, start in zip(self.rendered, starts, strict=False):
+            for first, end in row.turns:
+                labels[start + first : start + end] = row.ids[first:end]
+        return ids, labels, starts
+
+    def save(self, path: Path) -> None:
+        """Write all of it for `load`, whole or not at all."""
+        partial = path.with_name(path.name + ".partial")
+        notes = {
+            "where": [row.where for row in self.rendered],
+            "calls": [row.calls for row in self.rendered],
+            "left_out": [asdict(item) for item in self.left_out],
+        }
+        with partial.open("wb") as stream:
+            np.savez(
+                stream,
+                ids=np.concatenate([row.ids for row in self.rendered] or [np.empty(0, np.int32)]),
+                lengths=np.array([len(row.ids) for row in self.rendered], np.int64),
+                turns=np.concatenate([row.turns for row in self.rendered] or [np.empty((0, 2), np.int32)]),
+                counts=np.array([len(row.turns) for row in self.rendered], np.int64),
+                notes=np.frombuffer(json.dumps(notes, ensure_ascii=False).encode(), np.uint8),
+            )
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Rows:
+        """What `save` wrote."""
+        with np.load(path) as stored:
+            notes = json.loads(stored["notes"].tobytes())
+            ids = np.split(stored["ids"], np.cumsum(stored["lengths"])[:-1])
+            turns = np.split(stored["turns"], np.cumsum(stored["counts"])[:-1])
+        rows = [Row(*row) for row in zip(ids, turns, notes["where"], notes["calls"], strict=False)]
+        return cls(rows[: len(notes["where"])], [LeftOut(**item) for item in notes["left_out"]])
 
 
 def check_rendered(row: Rendered, dialogue: Dialogue, renderer: Renderer) -> int:
@@ -85,56 +151,73 @@ def check_rendered(row: Rendered, dialogue: Dialogue, renderer: Renderer) -> int
     return calls
 
 
-def prepare_one(dialogue: Dialogue, renderer: Renderer, max_length: int) -> tuple[Rendered, int] | LeftOut:
-    """A dialogue as tokens with the number of its calls, checked; or why it is left out. Raises TrainerError."""
+def prepare_one(given: Dialogue | Source, renderer: Renderer, max_length: int) -> Row | LeftOut:
+    """A dialogue as tokens, checked; or why it is left out. Raises TrainerError."""
+    dialogue = given.parse() if isinstance(given, Source) else given
     try:
         row = renderer.render(dialogue)
     except RenderProblem as problem:
         return LeftOut(dialogue.where, dialogue.endpoint, str(problem), 0)
     if len(row.ids) > max_length:
         return LeftOut(dialogue.where, dialogue.endpoint, f"longer than {max_length} tokens", len(row.ids))
-    return row, check_rendered(row, dialogue, renderer)
+    calls = check_rendered(row, dialogue, renderer)
+    return Row(np.array(row.ids, np.int32), np.array(row.turns, np.int32).reshape(-1, 2), dialogue.where, calls)
 
 
-def prepare(dialogues: list[Dialogue], renderer: Renderer, max_length: int) -> Rows:
+def prepare(dialogues: Sequence[Dialogue | Source], renderer: Renderer, max_length: int) -> Rows:
     """Render and check every dialogue; those over `max_length` tokens are left out, with their reason."""
     rows = Rows()
-    for dialogue, made in zip(dialogues, _prepared(dialogues, renderer, max_length), strict=True):
+    for made in _prepared(dialogues, renderer, max_length):
         if isinstance(made, LeftOut):
             rows.left_out.append(made)
-            continue
-        row, calls = made
-        rows.calls += calls
-        rows.rendered.append(row)
-        rows.dialogues.append(dialogue)
+        else:
+            rows.rendered.append(made)
     return rows
 
 
-def _prepared(
-    dialogues: Sequence[Dialogue], renderer: Renderer, max_length: int
-) -> Iterator[tuple[Rendered, int] | LeftOut]:
+def prepare_together(dialogues: Sequence[Dialogue | Source], renderer: Renderer, max_length: int, name: str) -> Rows:
+    """`prepare` for processes that a launcher started side by side: the first of a machine does the work for all.
+
+    The others wait for its file, which is called after their common parent and removed when the first one ends; if it
+    fails, the launcher stops them.
+    """
+    if int(os.environ.get("LOCAL_WORLD_SIZE", "1")) == 1:
+        return prepare(dialogues, renderer, max_length)
+    path = Path(tempfile.gettempdir()) / f"gennx-rows-{os.getppid()}-{name}-{max_length}.npz"
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        rows = prepare(dialogues, renderer, max_length)
+        rows.save(path)
+        atexit.register(path.unlink, missing_ok=True)
+        return rows
+    while not path.is_file():
+        time.sleep(0.2)
+    return Rows.load(path)
+
+
+def _prepared(dialogues: Sequence[Dialogue | Source], renderer: Renderer, max_length: int) -> Iterator[Row | LeftOut]:
     """In order; by several processes where that saves more than starting them costs."""
-    workers = min(max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))), MOST_WORKERS)
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
     if len(dialogues) < MANY or workers == 1 or sys.platform == "win32":  # processes start slowly there
         for dialogue in dialogues:
             yield prepare_one(dialogue, renderer, max_length)
         return
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # threads of its own would not survive the fork
     with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("fork"), initializer=_keep, initargs=(renderer, max_length)
-    ) as pool:
-        yield from pool.map(_prepare_kept, dialogues, chunksize=64)
+        workers, multiprocessing.get_context("fork"), initializer=_keep, initargs=(dialogues, renderer, max_length)
+    ) as pool:  # what is kept comes with the fork: only numbers and rows travel between processes
+        yield from itertools.chain.from_iterable(pool.map(_prepare_kept, range(0, len(dialogues), CHUNK)))
 
 
 _kept: list[Any] = []
 
 
-def _keep(renderer: Renderer, max_length: int) -> None:
-    _kept[:] = [renderer, max_length]
+def _keep(dialogues: Sequence[Dialogue | Source], renderer: Renderer, max_length: int) -> None:
+    _kept[:] = [dialogues, renderer, max_length]
 
 
-def _prepare_kept(dialogue: Dialogue) -> tuple[Rendered, int] | LeftOut:
-    return prepare_one(dialogue, *_kept)
+def _prepare_kept(start: int) -> list[Row | LeftOut]:
+    dialogues, renderer, max_length = _kept
+    return [prepare_one(dialogue, renderer, max_length) for dialogue in dialogues[start : start + CHUNK]]
 
 
 def refuse_too_many_left_out(rows: Rows, limit: float, split: str) -> None:
@@ -163,11 +246,10 @@ def report_lines(rows: Rows, renderer: Renderer, split: str) -> list[str]:
         f"{split}: every one of {rows.calls:,} rendered calls reads back as the intended JSON object",
     ]
     row = rows.rendered[0]
-    start, end = row.turns[0]
-    learned = in_words(renderer.decode(row.ids[start:end])[:160])
-    begins, ends = (in_words(renderer.decode([row.ids[place]])) for place in (start, row.turns[-1][1] - 1))
-    where = rows.dialogues[0].where
-    lines.append(f"{split}: sample {where}: first trained token {begins}, last {ends}; learns to write {learned}")
+    ids, turns = row.ids.tolist(), row.turns.tolist()
+    learned = in_words(renderer.decode(ids[slice(*turns[0])])[:160])
+    begins, ends = (in_words(renderer.decode([ids[place]])) for place in (turns[0][0], turns[-1][1] - 1))
+    lines.append(f"{split}: sample {row.where}: first trained token {begins}, last {ends}; learns to write {learned}")
     for endpoint, count in Counter(item.endpoint for item in rows.left_out).most_common(8):
         first = next(item for item in rows.left_out if item.endpoint == endpoint)
         lines.append(

@@ -85,11 +85,25 @@ class Renderer:
 
         Raises RenderProblem if a later turn changes the text of an earlier one or a turn has no end token.
         """
-        whole = self.text(dialogue.messages, dialogue.tools)
-        turns = [index for index, message in enumerate(dialogue.messages) if message["role"] == "assistant"]
-        prompts = [self.text(dialogue.messages[:index], dialogue.tools, prompt=True) for index in turns]
-        # Every later prompt holds the turns before it, so they are checked with it; a first turn that looks otherwise while it is the last shows by itself.
-        first = self.text(dialogue.messages[: turns[0] + 1], dialogue.tools) if turns else ""
+        messages, tools = dialogue.messages, dialogue.tools
+        turns = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
+        whole = self.text(messages, tools)
+        if len(turns) > 1 and len(tools) > 1:  # definitions are most of a text: prefixes are compared with one of them
+            short = self.text(messages, tools[:1])
+            first, first_short = (self.text(messages[: turns[0]], some, prompt=True) for some in (tools, tools[:1]))
+            shift = len(first) - len(first_short)
+            if whole.startswith(first) and whole[len(first) :] == short[len(first_short) :]:
+                return whole, [(a + shift, b + shift) for a, b in self._turns(short, messages, tools[:1], turns)]
+        return whole, self._turns(whole, messages, tools, turns)
+
+    def _turns(
+        self, whole: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]], turns: list[int]
+    ) -> list[tuple[int, int]]:
+        """Spans of the assistant turns `turns` in `whole`, the text of `messages` with `tools`."""
+        prompts = [self.text(messages[:index], tools, prompt=True) for index in turns]
+        # Every later prompt holds the turns before it, so they are checked with it; a first turn that looks otherwise
+        # while it is the last shows by itself.
+        first = self.text(messages[: turns[0] + 1], tools) if turns and turns[0] + 1 < len(messages) else ""
         spans = []
         for index, prompt, after in zip(turns, prompts, [*map(len, prompts), len(whole)][1:], strict=True):
             if not (whole.startswith(prompt) and whole.startswith(first) and len(whole) > len(prompt)):
@@ -98,7 +112,7 @@ class Renderer:
             if not 0 <= end < after:
                 raise RenderProblem(f"the template ends message {index + 1} without {self.end_token}")
             spans.append((len(prompt), end + len(self.end_token)))
-        return whole, spans
+        return spans
 
     def render(self, dialogue: Dialogue) -> Rendered:
         """Tokens and loss mask: exactly the tokens that the assistant writes, end tokens in, all else out.

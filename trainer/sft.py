@@ -21,9 +21,11 @@ from gennx.trainer.config import Settings
 from gennx.trainer.errors import TrainerError, note
 from gennx.trainer.generation import Task, task_score
 from gennx.trainer.models import load_model, pick_dtype
+from gennx.trainer.prepare import Rows
 from gennx.trainer.rendering import Renderer
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
 MIB = 1 << 20
@@ -244,31 +246,40 @@ def build_arguments(settings: Settings, device: str, output: Path, evaluates: bo
     )
 
 
+def dataset_of(rows: Rows) -> Dataset:
+    """`input_ids` and `labels`, as TRL takes them without preparing anything itself; no token becomes an object."""
+    import pyarrow
+    from datasets import Dataset
+
+    ids, labels, starts = rows.arrays()
+    columns = [pyarrow.LargeListArray.from_arrays(starts, values) for values in (ids, labels)]
+    return Dataset(pyarrow.Table.from_arrays(columns, names=["input_ids", "labels"]))
+
+
 def build_trainer(
     path: Path,
     tokenizer: PreTrainedTokenizerBase,
-    columns: dict[str, Any],
-    eval_columns: dict[str, Any] | None,
+    train_set: Dataset,
+    eval_set: Dataset | None,
     settings: Settings,
     device: str,
     output: Path,
     callbacks: list[Any],
 ) -> GennxTrainer:
-    """A trainer over rows that are already tokens and labels (`input_ids`, `labels`)."""
-    from datasets import Dataset
+    """A trainer over data sets of `input_ids` and `labels`, as `dataset_of` makes them."""
     from datasets.utils import disable_progress_bars
 
     disable_progress_bars()
     if device == "cpu":
         use_plain_scores()
     warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
-    arguments = build_arguments(settings, device, output, eval_columns is not None)
+    arguments = build_arguments(settings, device, output, eval_set is not None)
     set_seed(settings.training.seed)  # the adapter is drawn before TRL sets the seed itself
     trainer = GennxTrainer(
         model=build_model(path, settings, device),
         args=arguments,
-        train_dataset=Dataset.from_dict(columns),
-        eval_dataset=Dataset.from_dict(eval_columns) if eval_columns else None,
+        train_dataset=train_set,
+        eval_dataset=eval_set,
         processing_class=tokenizer,
         callbacks=callbacks,
     )

@@ -19,7 +19,7 @@ from gennx.trainer.errors import Interrupted, TrainerError, note
 from gennx.trainer.estimate import Shape, estimate_memory, estimate_seconds, measured_flops, read_shape, row_tokens
 from gennx.trainer.ladder import is_disk_full, is_out_of_memory, next_rung, same_weights
 from gennx.trainer.models import Base, find_base, load_tokenizer, pick_device, pick_dtype
-from gennx.trainer.prepare import Rows, prepare, refuse_too_many_left_out, report_lines, report_record
+from gennx.trainer.prepare import Rows, prepare_together, refuse_too_many_left_out, report_lines, report_record
 from gennx.trainer.progress import in_time
 from gennx.trainer.rendering import Renderer
 from gennx.trainer.runs import last_checkpoint, shape_record
@@ -32,7 +32,7 @@ class Plan:
     """Everything that is known before the first step."""
 
     source: str
-    dialogues: dict[str, list[reading.Dialogue]]
+    dialogues: dict[str, list[reading.Source]]
     settings: Settings
     device: str
     base: Base
@@ -59,13 +59,13 @@ def say(text: str) -> None:
 
 
 def render_rows(
-    dialogues: dict[str, list[reading.Dialogue]], renderer: Renderer, settings: Settings
+    dialogues: dict[str, list[reading.Source]], renderer: Renderer, settings: Settings
 ) -> tuple[Rows, Rows]:
     """Rows of the training and evaluation splits. Raises TrainerError if too many dialogues are left out."""
     training = settings.training
     rows = []
     for split, limit in (("train", training.train_rows), ("eval", training.eval_rows)):
-        prepared = prepare(dialogues[split][:limit], renderer, training.max_length)
+        prepared = prepare_together(dialogues[split][:limit], renderer, training.max_length, split)
         refuse_too_many_left_out(prepared, training.left_out_limit, split)
         rows.append(prepared)
     return rows[0], rows[1]
@@ -173,7 +173,7 @@ def run_once(plan: Plan, output: Path, checkpoint: Path | None) -> Any:
 
     from gennx.trainer.callbacks import Progress, Recorder, StopOnSignal
     from gennx.trainer.generation import tasks_of
-    from gennx.trainer.sft import build_trainer
+    from gennx.trainer.sft import build_trainer, dataset_of
 
     training = plan.settings.training
     stop = StopOnSignal(f"gennx-train {plan.source} --output {output} --resume")
@@ -183,11 +183,13 @@ def run_once(plan: Plan, output: Path, checkpoint: Path | None) -> Any:
         callbacks.append(EarlyStoppingCallback(training.early_stopping_patience, training.early_stopping_threshold))
     with stop:
         trainer = build_trainer(
-            plan.base.path, plan.renderer.tokenizer, plan.train.columns(), plan.eval.columns() if evaluates else None,
-            plan.settings, plan.device, output, callbacks,
+            plan.base.path, plan.renderer.tokenizer, dataset_of(plan.train),
+            dataset_of(plan.eval) if evaluates else None, plan.settings, plan.device, output, callbacks,
         )  # fmt: skip
         if training.select == "task":
-            trainer.tasks = tasks_of(plan.eval.dialogues, plan.renderer, training.select_rows)
+            trainer.tasks = tasks_of(
+                (row.parse() for row in plan.dialogues["eval"]), plan.renderer, training.select_rows
+            )
             trainer.renderer = plan.renderer
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return trainer
