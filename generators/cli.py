@@ -14,7 +14,7 @@ import click
 
 from gennx.generators.bank import TemplateProblem, check_folder
 from gennx.generators.lexicon import WordsProblem
-from gennx.generators.settings import KINDS, BadSettings, Settings
+from gennx.generators.settings import COMPOSED, KINDS, BadSettings, Settings
 from gennx.generators.writing import OutputProblem, Rewrite, check_output, run
 from gennx.schemas import CatalogueError, load_catalogue
 from gennx.schemas.catalogue import METHODS
@@ -169,6 +169,13 @@ def progress_printer(quiet: bool) -> Callable[[int, int, int], None]:
     "--mix", "mix_file", type=click.Path(dir_okay=False, path_type=Path), help="YAML file with the shares of kinds."
 )
 @click.option(
+    "--composed",
+    type=click.FloatRange(0, 1),
+    default=COMPOSED,
+    show_default=True,
+    help="Share of requests composed from field names: stiffer, but they reach every field; more of them for training.",
+)
+@click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed and settings, same bytes."
 )
 @click.option(
@@ -255,7 +262,7 @@ def settings_of(asked: dict[str, Any]) -> Settings:
     return Settings(
         tiers=tiers, endpoints=tuple(asked["endpoints"]), methods=tuple(m.upper() for m in asked["methods"]), per_api=asked["per_api"],
         lang=asked["lang"], distractors=asked["distractors"], max_tokens=asked["max_tokens"], seed=asked["seed"],
-        tool_names=asked["tool_names"], holdout_endpoints=asked["holdout_endpoints"], kinds=kinds or dict(KINDS),
+        tool_names=asked["tool_names"], holdout_endpoints=asked["holdout_endpoints"], kinds=kinds or dict(KINDS), composed=asked["composed"],
         templates=str(templates.resolve()) if templates else None, focus=focus,
     )  # fmt: skip
 

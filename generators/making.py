@@ -54,7 +54,12 @@ def _workshop(key: str, packed: Any) -> Workshop:
     catalogue = load_catalogue()
     bank = Bank(Path(settings.templates) if settings.templates else None)
     held = holdout(settings)
-    return Workshop(settings, Maker(catalogue, bank), Definitions(catalogue, settings.tool_names, held), held)
+    return Workshop(
+        settings,
+        Maker(catalogue, bank, composed=settings.composed),
+        Definitions(catalogue, settings.tool_names, held),
+        held,
+    )
 
 
 class _Packed:

@@ -29,6 +29,10 @@ KINDS = {
 """Kinds of dialogue and their usual shares in per cent; `session` is for training sets, where it teaches most a token."""
 
 
+COMPOSED = 0.03
+"""Share of single requests composed from the catalogue's names where an endpoint has words of its own."""
+
+
 class BadSettings(Exception):
     """A setting that cannot be used; the message says which and how to mend it."""
 
@@ -48,6 +52,7 @@ class Settings:
     tool_names: str = "path"
     holdout_endpoints: int = 0
     kinds: dict[str, float] = field(default_factory=lambda: dict(KINDS))
+    composed: float = COMPOSED
     templates: str | None = None
     focus: dict[str, float] = field(default_factory=dict)
     """Endpoint -> how many times the usual number of dialogues it gets."""

@@ -22,6 +22,7 @@ from gennx.generators.marks import unmark
 from gennx.generators.refill import fill, marked_words
 from gennx.generators.sampler import NO_FOCUS, STYLES, Focus, SamplingError, focus_at, record_validator, sample_record
 from gennx.generators.scene import Scene
+from gennx.generators.settings import COMPOSED
 from gennx.generators.surround import surround
 from gennx.generators.telling import Unsayable
 from gennx.schemas import Validation
@@ -55,6 +56,7 @@ class Want:
     held_out: bool | None = False
     split: str = "train"
     composed: float = 0.12
+    """Share of composed requests where an endpoint has few words of its own."""
     small: bool = False
     strength: float = 1.0
     names: dict[str, str] = field(default_factory=dict)
@@ -64,9 +66,7 @@ class Want:
 
 
 ENOUGH = 4
-"""Phrasings from which on composed requests, which read stiffer, are rare."""
-RARER = 4
-"""How much rarer they are then."""
+"""Phrasings from which on composed requests, which read stiffer, are as rare as a run asks for."""
 PLAIN = Want(strength=0.0)
 
 
@@ -106,6 +106,8 @@ class Maker:
     bank: Bank
     validation: Validation = field(default_factory=lambda: default_rules().validation)
     rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REJECTS, 0))
+    composed: float = COMPOSED
+    """Share of composed requests where an endpoint has words of its own."""
     _lexicons: dict[str, Lexicon] = field(default_factory=dict)
     _templates: dict[tuple[str, str, bool, bool | None], list[Template]] = field(default_factory=dict)
     _unfit: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
@@ -153,7 +155,7 @@ class Maker:
         templates = self.templates(tool, lang, want)
         if want.held_out and not templates:
             return None
-        composed = want.composed / RARER if len(templates) >= ENOUGH else want.composed
+        composed = want.composed * self.composed / PLAIN.composed if len(templates) >= ENOUGH else want.composed
         for attempt in range(ATTEMPTS):
             late = attempt >= ATTEMPTS - 4
             if templates and (want.held_out or late or rng.random() >= composed):

@@ -279,3 +279,21 @@ def test_a_folder_in_use_is_not_overwritten(adapter: Path, base: Path, data: Pat
     with pytest.raises(TrainerError, match="is not empty"):
         train(str(data), settings_for(base, QLORA), adapter, "cpu")
     assert os.stat(adapter / "metrics.json").st_mtime_ns == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="torch's launcher needs POSIX")
+def test_two_processes_share_the_weights_and_one_file_holds_them(tiny_qwen: Path, data: Path, tmp_path: Path) -> None:  # noqa: F811
+    """FSDP on two processes of the CPU: what is kept loads as a whole adapter, and training has moved it."""
+    fsdp = {
+        "ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+        "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "gennx.trainer", str(data),
+        "--preset", "cpu-smoke", "--device", "cpu", "--max-steps", "2", "--output", str(tmp_path / "run"),
+        *(f"--set={item}" for item in (f"model.name={tiny_qwen}", "model.quantization=none", "training.max_length=512")),
+    ]  # fmt: skip
+    done = subprocess.run(command, env={**os.environ, **fsdp}, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    moved = [p for n, p in load_trained(load_run(tmp_path / "run"), "cpu").named_parameters() if "lora_B" in n]
+    assert moved and all(bool(p.abs().sum() > 0) for p in moved)

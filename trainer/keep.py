@@ -92,6 +92,8 @@ def model_card(plan: Plan, record: dict[str, Any], metrics: dict[str, Any], name
 def save_weights(trainer: Any, plan: Plan, output: Path) -> Path:
     """The best weights as safetensors, with the tokenizer and its chat template."""
     folder = output / ("adapter" if plan.settings.lora.enabled else "model")
+    if trainer.is_fsdp_enabled:  # otherwise every process keeps its own shard, and no file holds the weights
+        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     trainer.save_model(str(folder))
     if trainer.is_world_process_zero():
         plan.renderer.tokenizer.save_pretrained(folder)

@@ -43,10 +43,6 @@ def fits(kind: str, endpoint: Endpoint) -> bool:
             return endpoint.is_table and not endpoint.single and {"POST", "GET"} <= has and runs_on(endpoint)
         case "multi_turn":
             return (endpoint.is_table and "POST" in has) or scenarios.has_plans(endpoint.uri, turns=True)
-        case "chain":
-            return scenarios.has_plans(endpoint.uri)
-        case "parallel":
-            return scenarios.has_plans(endpoint.uri, scenarios.PARALLEL)
         case "guard":
             return endpoint.is_table and not endpoint.single and {"DELETE", "GET"} <= has
         case "repair":

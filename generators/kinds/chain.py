@@ -11,6 +11,7 @@ from gennx.generators.dialogues import Call, Dropped, closing
 from gennx.generators.evidence import Haystack
 from gennx.generators.fields import note_of
 from gennx.generators.kinds.job import Job, gluable, glued, runs_on, stock
+from gennx.generators.kinds.strung import strung
 from gennx.generators.marks import unmark
 from gennx.generators.registers import one_register
 from gennx.generators.single import Case
@@ -19,12 +20,16 @@ from gennx.schemas.catalogue import Endpoint, Tool
 
 NAMED = ("db/STLD", "db/LDGR", "db/BNGR", "db/GRUP")
 """Tables whose records other records name."""
+STRUNG = 0.5
+"""How many chains are requests that do not depend on each other, said in an order."""
 TOLD_OUT = 4
 """How often a plan's wordings are told for an endpoint in a small run."""
 
 
 def chain(job: Job) -> dict[str, Any]:
-    """From a plan family that uses the endpoint, else around a name that is made first. Raises Dropped."""
+    """Requests of their own in a said order, or from a plan family that uses the endpoint, else around a name that is made first. Raises Dropped."""
+    if job.rng.random() < STRUNG:
+        return strung(job, "chain")
     plans = [p for p in scenarios.plans_using(job.endpoint.uri) if p.requests[job.lang]]
     if not plans:
         return _linked(job)
@@ -169,7 +174,7 @@ def _linked(job: Job) -> dict[str, Any]:
             break
     else:
         raise Dropped("name not used")
-    text = glued(job, "then", *cases)
+    text = glued(job, "then", cases)
     if not text:
         raise Dropped("ungrounded together")
     talk = job.talk()

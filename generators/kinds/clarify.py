@@ -5,18 +5,24 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from gennx.generators.compose import compose
 from gennx.generators.dialogues import Dropped, closing
-from gennx.generators.grounding import check, follows
+from gennx.generators.grounding import check, follows, without
 from gennx.generators.kinds.banks import incomplete, kept_for, renumbered
 from gennx.generators.kinds.job import Job, stock
 from gennx.generators.leaves import Leaf, call_leaves
 from gennx.generators.marks import MARKED, unmark
-from gennx.generators.single import Case
+from gennx.generators.sampler import SamplingError
+from gennx.generators.single import Case, sample_arguments
 from gennx.generators.surround import surround
+from gennx.generators.telling import Teller, Unsayable
+from gennx.schemas.catalogue import Tool
 
 CLAUSE = re.compile(r"(, |\. |\n|; | / )")
 MOST_USES = 3
 """How often a request of the bank is used for one endpoint, with other numbers and surroundings."""
+DEFAULTS = re.compile(r"기본값|default", re.I)
+"""Words that leave the rest to the program: nothing is missing then."""
 SHORTEST = 12
 """Characters that a request without its missing value still has."""
 
@@ -25,9 +31,10 @@ def clarify(job: Job) -> dict[str, Any]:
     """A request of the bank that ends with the question, or one of ours without a value, answered and called. Raises Dropped."""
     own = kept_for(incomplete(job.lang).get(job.endpoint.uri, []), job.split)
     fresh = [r for r in own if f"{MOST_USES} {r['user']}" not in job.seen.barren]
-    if fresh and job.rng.random() < 0.6:
+    roll = job.rng.random()
+    if fresh and roll < 0.45:
         return _asked(job, job.rng.choice(fresh))
-    return _answered(job)
+    return _composed(job) if roll > 0.7 else _answered(job)
 
 
 def _asked(job: Job, row: dict[str, str]) -> dict[str, Any]:
@@ -42,8 +49,60 @@ def _asked(job: Job, row: dict[str, str]) -> dict[str, Any]:
     return job.finish(talk, "clarify", f"incomplete/{job.endpoint.uri}", [], near=tool, method=row["method"])
 
 
+def _composed(job: Job) -> dict[str, Any]:
+    """A composed request without one value that the call needs: the twin of one that says it. Raises Dropped."""
+    post, rng, lexicon = job.other("POST") or job.tool, job.rng, job.lexicon()
+    for _ in range(10):
+        try:
+            arguments = sample_arguments(post, job.lang, rng, "minimal", 0, job.want(small=True))
+            needed = _needed(job, post, arguments)
+            one = len(arguments.get("Assign", "1")) == 1  # of several records, nobody could tell which one lacks it
+            leaf = rng.choice(needed) if needed and one and job.shop.maker.validation.valid(post, arguments) else None
+            if leaf is None:
+                continue
+            marked = compose(post, without(arguments, [leaf.place]), lexicon, job.lang, rng).text
+            words = Teller(post, lexicon, job.lang, rng).value(leaf)
+        except (SamplingError, Unsayable):
+            continue
+        text = unmark(surround(marked, job.lang, rng, 0.5))
+        if DEFAULTS.search(text):
+            continue
+        gaps = check(text, post, arguments, lexicon)
+        if [g.place for g in gaps] == ["/".join(map(str, leaf.place))]:
+            row = _told(job, post, arguments, leaf, text, words, f"frame/{post.method}-without")
+            if row is not None:
+                return row
+    raise Dropped("nothing to leave out")
+
+
+def _told(
+    job: Job, post: Tool, arguments: dict[str, Any], leaf: Leaf, text: str, words: str, phrasing: str
+) -> dict[str, Any] | None:
+    """The request without the leaf, the question, the answer and the call; None where the answer does not say the value. Raises Dropped."""
+    name, rng = job.field_name(leaf), job.rng
+    answer = job.pick("answer", value=words, name=name)
+    if check(f"{text}\n{answer}", post, arguments, job.lexicon()):
+        return None
+    talk = job.talk()
+    stock(talk, post, arguments, rng)
+    talk.user(text)
+    talk.say(job.pick("ask_number" if leaf.kind == "number" and rng.random() < 0.4 else "ask", name=name))
+    talk.user(answer)
+    calls = [(post, arguments)]
+    talk.say(closing(talk.call(calls), job.lang, rng))
+    return job.finish(talk, "clarify", phrasing, calls, method=post.method, missing=leaf.field)
+
+
+def _needed(job: Job, post: Tool, arguments: dict[str, Any]) -> list[Leaf]:
+    """Values without which there is no call: nothing optional, nothing that goes without saying, nothing within rows of a list."""
+    return [
+        x for x in call_leaves(post, arguments)
+        if x.kind in ("number", "string", "enum") and not x.optional and not x.slot and _alone(x, arguments) and not follows(x, job.lexicon(), post)
+    ]  # fmt: skip
+
+
 def _answered(job: Job) -> dict[str, Any]:
-    """Raises Dropped."""
+    """A written request without the clause that says one value. Raises Dropped."""
     post = job.other("POST") or job.tool
     rng = job.rng
     lexicon = job.lexicon()
@@ -61,19 +120,9 @@ def _answered(job: Job) -> dict[str, Any]:
             gaps = check(shortened, post, case.arguments, lexicon)
             if [g.place for g in gaps] != ["/".join(map(str, leaf.place))]:
                 continue
-            name = job.field_name(leaf)
-            answer = job.pick("answer", value=words, name=name)
-            if check(f"{shortened}\n{answer}", post, case.arguments, lexicon):
-                continue
-            talk = job.talk()
-            stock(talk, post, case.arguments, rng)
-            talk.user(shortened)
-            talk.say(job.pick("ask_number" if leaf.kind == "number" and rng.random() < 0.4 else "ask", name=name))
-            talk.user(answer)
-            talk.say(closing(talk.call([(post, case.arguments)]), job.lang, rng))
-            return job.finish(
-                talk, "clarify", case.phrasing, [(post, case.arguments)], method=post.method, missing=leaf.field
-            )
+            row = _told(job, post, case.arguments, leaf, shortened, words, case.phrasing)
+            if row is not None:
+                return row
     raise Dropped("nothing to leave out")
 
 
@@ -86,10 +135,7 @@ def _omissions(job: Job, case: Case) -> list[tuple[Leaf, str, str]]:
     pieces = CLAUSE.split(case.marked)
     if len(pieces) < 3:
         return []
-    leaves = [
-        x for x in call_leaves(case.tool, case.arguments)
-        if x.kind in ("number", "string") and not x.optional and not x.slot and _alone(x, case.arguments) and not follows(x, job.lexicon(), case.tool)
-    ]  # fmt: skip
+    leaves = [x for x in _needed(job, case.tool, case.arguments) if x.kind != "enum"]
     out = []
     for index in range(0, len(pieces), 2):
         marks = MARKED.findall(pieces[index])

@@ -18,11 +18,13 @@ from gennx.generators.forms import run as write_run
 from gennx.generators.grounding import check
 from gennx.generators.leaves import Leaf
 from gennx.generators.lexicon import TEMPLATES, Lexicon
+from gennx.generators.marks import unmark
 from gennx.generators.model_units import BY_NAME, KN_M, Units, restated
 from gennx.generators.particles import settle
 from gennx.generators.sampler import SamplingError, sample_record
 from gennx.generators.scene import Scene
 from gennx.generators.single import Case, Seen, Want
+from gennx.generators.surround import surround
 from gennx.generators.telling import NOUNS
 from gennx.generators.tokens import count_data
 from gennx.schemas.catalogue import Endpoint, Tool
@@ -178,24 +180,31 @@ def bare(case: Case) -> str:
     return case.text.strip().rstrip(".~!")
 
 
-def glued(job: Job, patterns: str, a: Case, b: Case) -> str:
-    """Two requests in one message, by one of the shared patterns of that name; nothing where the whole no longer says every value."""
-    lines = "\n" in a.text or "\n" in b.text
-    text = joined([p for p in job.pool(patterns) if not lines or "\n" in p], bare(a), bare(b), job.rng)
+def glued(job: Job, patterns: str, cases: Sequence[Case], strength: float = 0.0) -> str:
+    """Requests in one message, by one of the shared patterns of that name; nothing where the whole no longer says every value."""
+    lines = any("\n" in case.text for case in cases)
+    pattern = job.rng.choice([p for p in job.pool(patterns) if not lines or "\n" in p])
+    text = joined(pattern, [bare(case) for case in cases])
+    if strength:
+        text = unmark(surround(text, job.lang, job.rng, strength))
     hay = Haystack(text)
-    return "" if any(check(text, c.tool, c.arguments, job.lexicon(c.tool), hay) for c in (a, b)) else text
+    return "" if any(check(text, c.tool, c.arguments, job.lexicon(c.tool), hay) for c in cases) else text
 
 
-def joined(pool: Sequence[str], a: str, b: str, rng: random.Random) -> str:
-    """Two requests as one, by one of the patterns over {a} and {b}; within a sentence the second begins in lower case."""
-    pattern = rng.choice(pool)
-    b = _GREETING.sub("", b)
-    before = pattern.split("{b}")[0].rstrip(" ")
-    if before[-1:] not in (".", "\n", ")", "?", "!", "-", ":") and b[:1].isascii() and b[1:2].islower():
-        b = b[0].lower() + b[1:]
-    if before.endswith(".") and b[:1].islower():
-        b = b[0].upper() + b[1:]
-    return pattern.format(a=a, b=b).replace("?.", "?").replace("?,", "?")
+def joined(pattern: str, texts: Sequence[str]) -> str:
+    """Requests as one message, by a pattern over {a}, {b}, ...; within a sentence a request begins in lower case."""
+    out, *rest = re.split(r"\{([a-d])\}", pattern)
+    for text, after in zip(texts, rest[1::2], strict=True):
+        before = out.rstrip(" ")
+        if before:
+            text = _GREETING.sub("", text)
+            ends = before[-1] in ".\n)?!-:>→①②③④"
+            if not ends and text[:1].isascii() and text[1:2].islower():
+                text = text[0].lower() + text[1:]
+            if before.endswith(".") and text[:1].islower():
+                text = text[0].upper() + text[1:]
+        out += text + after
+    return out.replace("?.", "?").replace("?,", "?")
 
 
 def say_keys(tool: Tool, keys: Sequence[int], lang: str, rng: random.Random) -> str:

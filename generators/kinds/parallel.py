@@ -8,10 +8,16 @@ from gennx.generators import scenarios
 from gennx.generators.dialogues import Dropped
 from gennx.generators.kinds.chain import little_told, planned
 from gennx.generators.kinds.job import Job
+from gennx.generators.kinds.strung import strung
+
+STRUNG = 0.5
+"""How many are requests of their own, not from a plan."""
 
 
 def parallel(job: Job) -> dict[str, Any]:
-    """From a plan of independent calls that uses the endpoint. Raises Dropped."""
+    """Requests of their own in one message, or from a plan of independent calls that uses the endpoint. Raises Dropped."""
+    if job.rng.random() < STRUNG:
+        return strung(job, "parallel")
     plans = [p for p in scenarios.plans_using(job.endpoint.uri, scenarios.PARALLEL) if p.requests[job.lang]]
     if not plans:
         raise Dropped("no plan")

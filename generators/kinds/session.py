@@ -11,15 +11,10 @@ from typing import Any
 from gennx.generators.dialogues import Dropped, closing
 from gennx.generators.kinds.banks import conversations, incomplete, kept_for, renumbered
 from gennx.generators.kinds.job import Job, gluable, glued, stock
+from gennx.generators.kinds.strung import clash, companion
 from gennx.generators.registers import one_register
-from gennx.generators.settings import METHOD_WEIGHTS
 from gennx.generators.single import Case
-from gennx.schemas.catalogue import Tool
 
-EVERYDAY = (
-    "db/NODE", "db/ELEM", "db/CONS", "db/STLD", "db/CNLD", "db/BMLD", "db/GRUP", "db/MATL", "db/SECT", "db/THIK", "db/BODF", "db/NMAS", "db/BNGR",
-    "db/LDGR", "db/UNIT", "db/EIGV", "doc/SAVE", "doc/ANAL", "post/TABLE", "view/SELECT",
-)  # fmt: skip
 TOGETHER = 0.35
 """How often two requests that can come in one message do: a request for two things is answered by two calls, which few other dialogues show."""
 OWN = 0.65
@@ -35,7 +30,7 @@ def session(job: Job) -> dict[str, Any]:
         if len(cases) == count:
             break
         want = replace(job.want(small=rng.random() < 0.7), turn=rng.randrange(1000))
-        made = job.shop.maker.case(partner(job), job.lang, rng, want)
+        made = job.shop.maker.case(companion(job, OWN), job.lang, rng, want)
         if made is not None and not any(clash(made, c) for c in cases):
             cases.append(made)
     if len(cases) < 2:
@@ -67,7 +62,7 @@ def _together(job: Job, a: Case, b: Case) -> str:
     texts = [a.text, b.text]
     if a.tool is b.tool or not all(map(gluable, texts)) or not one_register(texts):
         return ""
-    return glued(job, "both", a, b)
+    return glued(job, "both2", [a, b])
 
 
 def _asides(job: Job, cases: list[Case]) -> list[tuple[str, str, bool]]:
@@ -84,28 +79,3 @@ def _asides(job: Job, cases: list[Case]) -> list[tuple[str, str, bool]]:
         row = rng.choice(kept_for(conversations(job.lang), job.split))
         out.append((row["user"], row["assistant"], False))
     return out
-
-
-def partner(job: Job) -> Tool:
-    """Another tool: of the same endpoint, or one that is used every day."""
-    rng = job.rng
-    if rng.random() < OWN:
-        methods = job.endpoint.methods
-        return job.tool_of(job.endpoint.uri, rng.choices(methods, [METHOD_WEIGHTS[m] for m in methods])[0])
-    uri = rng.choice([u for u in EVERYDAY if u not in job.shop.holdout])
-    methods = job.shop.maker.catalogue.endpoint(uri).methods
-    return job.tool_of(uri, rng.choice(methods if rng.random() < 0.6 else methods[:1]))
-
-
-def clash(a: Case, b: Case) -> bool:
-    """True if two calls touch the same records, or one asks for the same thing as the other."""
-    if a.tool.endpoint is not b.tool.endpoint:
-        return False
-    if a.tool.endpoint.single or not a.tool.endpoint.is_table:
-        return True
-    mine, theirs = _keys(a.arguments), _keys(b.arguments)
-    return not mine or not theirs or bool(mine & theirs)
-
-
-def _keys(arguments: dict[str, Any]) -> set[str]:
-    return set(arguments.get("Assign", ())) | {str(i) for i in arguments.get("ids", ())}

@@ -1,0 +1,93 @@
+"""Several requests in one message that do not depend on each other: answered together, or one after another where the words give an order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gennx.generators.dialogues import Dropped, closing
+from gennx.generators.kinds.job import Job, gluable, glued, stock
+from gennx.generators.registers import one_register
+from gennx.generators.settings import METHOD_WEIGHTS
+from gennx.generators.single import Case
+from gennx.schemas.catalogue import Tool
+
+EVERYDAY = (
+    "db/NODE", "db/ELEM", "db/CONS", "db/STLD", "db/CNLD", "db/BMLD", "db/GRUP", "db/MATL", "db/SECT", "db/THIK", "db/BODF", "db/NMAS", "db/BNGR",
+    "db/LDGR", "db/UNIT", "db/EIGV", "doc/SAVE", "doc/ANAL", "post/TABLE", "view/SELECT",
+)  # fmt: skip
+ALONGSIDE = (
+    "doc/NEW", "doc/OPEN", "doc/SAVEAS", "doc/CLOSE", "doc/EXPORTMXT", "view/CAPTURE", "view/DISPLAY", "view/RESULTGRAPHIC", "view/ANGLE", "ope/STOR",
+    "ope/DIVIDEELEM", "ope/PROJECTSTATUS", "db/STOR", "db/LCOM-GEN", "db/FRLS", "db/PJCF", "db/LENG",
+)  # fmt: skip
+"""What people ask for in one breath with other things, besides what is used every day."""
+COUNTS = ((2, 3, 4), (5, 3, 2))
+TRIES = 8
+OWN = 0.3
+"""How many of the further requests are about the same endpoint."""
+
+
+def strung(job: Job, kind: str) -> dict[str, Any]:
+    """Two to four requests: `chain` with words of order and a turn each, `parallel` without and in one turn. Raises Dropped."""
+    rng, order = job.rng, kind == "chain"
+    for _ in range(TRIES):
+        cases = _cases(job, rng.choices(*COUNTS)[0])
+        text = glued(job, f"{'order' if order else 'both'}{len(cases)}", cases, strength=0.3) if len(cases) > 1 else ""
+        if text:
+            break
+    else:
+        raise Dropped("no partner")
+    talk = job.talk()
+    for case in cases:
+        stock(talk, case.tool, case.arguments, rng)
+    talk.user(text)
+    calls = [(case.tool, case.arguments) for case in cases]
+    done = []
+    for group in [[call] for call in calls] if order else [calls]:
+        done += talk.call(group)
+    talk.say(closing(done, job.lang, rng))
+    return job.finish(talk, kind, cases[0].phrasing, calls)
+
+
+def _cases(job: Job, count: int) -> list[Case]:
+    """Requests that can stand beside each other, one of them the job's own; fewer where none fits. Raises Dropped."""
+    rng, maker = job.rng, job.shop.maker
+    cases: list[Case] = []
+    tools = [job.tool, *(companion(job, OWN, EVERYDAY + ALONGSIDE) for _ in range(count * 2))]
+    for tool in tools:
+        if len(cases) == count or any(tool is c.tool for c in cases):
+            continue
+        plain = maker.unfit(tool, "glue", lambda t: gluable(t.text))
+        made = maker.case(tool, job.lang, rng, job.want(small=True, strength=0.0, avoid=plain))
+        if made is None or not gluable(made.text) or any(clash(made, c) for c in cases):
+            if tool is job.tool:
+                raise Dropped("no request fit to stand beside others")
+            continue
+        if one_register([c.text for c in [*cases, made]]):
+            cases.append(made)
+    rng.shuffle(cases)
+    return cases
+
+
+def companion(job: Job, own: float, others: tuple[str, ...] = EVERYDAY) -> Tool:
+    """Another tool: of the same endpoint in the share `own`, else of one of the others."""
+    rng = job.rng
+    if rng.random() < own:
+        methods = job.endpoint.methods
+        return job.tool_of(job.endpoint.uri, rng.choices(methods, [METHOD_WEIGHTS[m] for m in methods])[0])
+    uri = rng.choice([u for u in others if u not in job.shop.holdout])
+    methods = job.shop.maker.catalogue.endpoint(uri).methods
+    return job.tool_of(uri, rng.choice(methods if rng.random() < 0.6 else methods[:1]))
+
+
+def clash(a: Case, b: Case) -> bool:
+    """True if two calls touch the same records, or one asks for the same thing as the other."""
+    if a.tool.endpoint is not b.tool.endpoint:
+        return False
+    if a.tool.endpoint.single or not a.tool.endpoint.is_table:
+        return True
+    mine, theirs = _keys(a.arguments), _keys(b.arguments)
+    return not mine or not theirs or bool(mine & theirs)
+
+
+def _keys(arguments: dict[str, Any]) -> set[str]:
+    return set(arguments.get("Assign", ())) | {str(i) for i in arguments.get("ids", ())}
