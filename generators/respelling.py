@@ -1,6 +1,6 @@
-"""Values said another way than in figures at their place: whole numbers in words, a wrong value that is put right.
+"""Values said another way than in figures at their place: whole numbers in words, sums spelled otherwise, a wrong value that is put right.
 
-Both work on a text whose values are marked; the grounding checker reads the result like any other text.
+All work on a text whose values are marked; the grounding checker reads the result like any other text.
 """
 
 from __future__ import annotations
@@ -68,6 +68,20 @@ def in_words(text: str, lang: str) -> str:
         return f"{OPEN}{found[1]}{MID}{word}{CLOSE}{gap}" if word else found[0]
 
     return _WHOLE.sub(said, text)
+
+
+_TERM = re.compile(
+    f"({OPEN}\\d+{MID}\\d[\\d.]*{CLOSE})( ?[*×x]? ?)({OPEN}\\d+{MID}[A-Za-z][^{CLOSE}]*{CLOSE})(?P<plus> ?\\+ ?(?={OPEN}))?"
+)
+_JOINTS = ("{}{}", "{}{}", "{} {}", "{}*{}", "{}×{}", "{}({})", "{} * {}")
+
+
+def sums(text: str, rng: random.Random) -> str:
+    """A sum of factored cases (1.2 DL + 1.6 LL) in another spelling: 1.2DL+1.6LL, 1.2*DL + 1.6*LL, 1.2(DL)+1.6(LL)."""
+    if not any(term["plus"] for term in _TERM.finditer(text)):
+        return text
+    joint, plus = rng.choice(_JOINTS), rng.choice((" + ", "+", "+"))
+    return _TERM.sub(lambda term: joint.format(term[1], term[3]) + (plus if term["plus"] else ""), text)
 
 
 _VALUE = re.compile(f"{OPEN}(\\d+){MID}(-?\\d+(?:\\.\\d+)?)([^\\d{CLOSE}]{{0,8}}){CLOSE}")

@@ -16,7 +16,7 @@ from gennx.generators.lexicon import TEMPLATES
 from gennx.generators.marks import MARKED, unmark
 from gennx.generators.particles import AFTER_WORD, PAIR_OF, particle
 from gennx.generators.registers import goes_with, level_of, plain, polite
-from gennx.generators.respelling import corrected, in_words
+from gennx.generators.respelling import corrected, in_words, sums
 
 _ENDING = re.compile(
     r"(?<=[가-힣]) ?(줘요|줘라|줘|주세요|주세용|주십시오|주시겠어요\?|주실래요\?|주실 수 있나요\?|주시기 바랍니다|주라|줄래\?|주시면 감사하겠습니다|주시면 됩니다)(?=[.!~ ㅎㅠ]*(?:\n|$))"
@@ -66,6 +66,8 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, op
         text = _register(text, rng)
     if rng.random() < 0.3 * strength:
         text = in_words(text, lang)
+    if rng.random() < 0.5 * strength:
+        text = sums(text, rng)
     if rng.random() < 0.05 * strength:
         text = corrected(text, lang, rng)
     several = "\n" in text

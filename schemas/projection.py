@@ -100,7 +100,7 @@ def shorten(schema: Schema, dropped: frozenset[str], required: bool = True, path
             if not _computed(inner)
         }
         wanted = [k for k in schema.get("required", ()) if k in out["properties"]]
-        if wanted and (required or path):
+        if wanted and required:
             out["required"] = wanted
     if isinstance(schema.get("items"), dict):
         out["items"] = shorten(schema["items"], dropped, True, path)

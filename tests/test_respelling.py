@@ -6,7 +6,7 @@ import random
 
 from gennx.generators.evidence import Haystack
 from gennx.generators.marks import mark, unmark
-from gennx.generators.respelling import corrected, english, in_words, native, sino
+from gennx.generators.respelling import corrected, english, in_words, native, sino, sums
 
 
 def read(text: str) -> list[int]:
@@ -34,3 +34,14 @@ def test_a_value_put_right_stands_beside_a_wrong_one() -> None:
         told = unmark(corrected(text, "ko", rng))
         numbers = read(told)
         assert {180, 3} <= set(numbers) and len(numbers) > 2, told
+
+
+def test_a_sum_is_spelled_in_other_ways_with_the_same_values() -> None:
+    text = f"조합 {mark(0, '7')}번 {mark(1, '1.2')} {mark(2, 'DL')} + {mark(3, '1.6')} {mark(4, 'LL')} 추가"
+    told = {unmark(sums(text, random.Random(seed))) for seed in range(60)}
+    assert {"조합 7번 1.2DL+1.6LL 추가", "조합 7번 1.2×DL+1.6×LL 추가"} <= told
+    assert all(
+        read(one)[0] == 7 and [float(n.value) for n in Haystack(one).reading.numbers][1:] == [1.2, 1.6] for one in told
+    )
+    alone = f"{mark(0, '1.2')} {mark(1, 'DL')}만"
+    assert sums(alone, random.Random(1)) == alone

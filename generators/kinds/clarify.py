@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from gennx.generators.compose import compose
@@ -49,29 +50,52 @@ def _asked(job: Job, row: dict[str, str]) -> dict[str, Any]:
     return job.finish(talk, "clarify", f"incomplete/{job.endpoint.uri}", [], near=tool, method=row["method"])
 
 
-def _composed(job: Job) -> dict[str, Any]:
-    """A composed request without one value that the call needs: the twin of one that says it. Raises Dropped."""
-    post, rng, lexicon = job.other("POST") or job.tool, job.rng, job.lexicon()
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """A request without one value that its call needs. `words` say the value."""
+
+    tool: Tool
+    arguments: dict[str, Any]
+    leaf: Leaf
+    text: str
+    words: str
+
+
+def lacking(job: Job, tool: Tool) -> Lacking:
+    """A composed request for a creation without one value: the twin of one that says it. Raises Dropped."""
+    rng, lexicon = job.rng, job.lexicon(tool)
     for _ in range(10):
         try:
-            arguments = sample_arguments(post, job.lang, rng, "minimal", 0, job.want(small=True))
-            needed = _needed(job, post, arguments)
+            arguments = sample_arguments(tool, job.lang, rng, "minimal", 0, job.want(small=True))
+            needed = _needed(job, tool, arguments)
             one = len(arguments.get("Assign", "1")) == 1  # of several records, nobody could tell which one lacks it
-            leaf = rng.choice(needed) if needed and one and job.shop.maker.validation.valid(post, arguments) else None
+            leaf = rng.choice(needed) if needed and one and job.shop.maker.validation.valid(tool, arguments) else None
             if leaf is None:
                 continue
-            marked = compose(post, without(arguments, [leaf.place]), lexicon, job.lang, rng).text
-            words = Teller(post, lexicon, job.lang, rng).value(leaf)
+            marked = compose(tool, without(arguments, [leaf.place]), lexicon, job.lang, rng).text
+            words = Teller(tool, lexicon, job.lang, rng).value(leaf)
         except (SamplingError, Unsayable):
             continue
         text = unmark(surround(marked, job.lang, rng, 0.5))
-        if DEFAULTS.search(text):
-            continue
-        gaps = check(text, post, arguments, lexicon)
-        if [g.place for g in gaps] == ["/".join(map(str, leaf.place))]:
-            row = _told(job, post, arguments, leaf, text, words, f"frame/{post.method}-without")
-            if row is not None:
-                return row
+        gaps = check(text, tool, arguments, lexicon)
+        if not DEFAULTS.search(text) and [g.place for g in gaps] == ["/".join(map(str, leaf.place))]:
+            return Lacking(tool, arguments, leaf, text, words)
+    raise Dropped("nothing to leave out")
+
+
+def question(job: Job, tool: Tool, leaf: Leaf) -> str:
+    """The assistant's question for a value."""
+    by_size = leaf.kind == "number" and job.rng.random() < 0.4
+    return job.pick("ask_number" if by_size else "ask", name=job.field_name(leaf, tool))
+
+
+def _composed(job: Job) -> dict[str, Any]:
+    """Raises Dropped."""
+    for _ in range(4):
+        made = lacking(job, job.other("POST") or job.tool)
+        row = _told(job, made.tool, made.arguments, made.leaf, made.text, made.words, "frame/POST-without")
+        if row is not None:
+            return row
     raise Dropped("nothing to leave out")
 
 
@@ -79,14 +103,14 @@ def _told(
     job: Job, post: Tool, arguments: dict[str, Any], leaf: Leaf, text: str, words: str, phrasing: str
 ) -> dict[str, Any] | None:
     """The request without the leaf, the question, the answer and the call; None where the answer does not say the value. Raises Dropped."""
-    name, rng = job.field_name(leaf), job.rng
+    name, rng = job.field_name(leaf, post), job.rng
     answer = job.pick("answer", value=words, name=name)
     if check(f"{text}\n{answer}", post, arguments, job.lexicon()):
         return None
     talk = job.talk()
     stock(talk, post, arguments, rng)
     talk.user(text)
-    talk.say(job.pick("ask_number" if leaf.kind == "number" and rng.random() < 0.4 else "ask", name=name))
+    talk.say(question(job, post, leaf))
     talk.user(answer)
     calls = [(post, arguments)]
     talk.say(closing(talk.call(calls), job.lang, rng))
@@ -97,7 +121,7 @@ def _needed(job: Job, post: Tool, arguments: dict[str, Any]) -> list[Leaf]:
     """Values without which there is no call: nothing optional, nothing that goes without saying, nothing within rows of a list."""
     return [
         x for x in call_leaves(post, arguments)
-        if x.kind in ("number", "string", "enum") and not x.optional and not x.slot and _alone(x, arguments) and not follows(x, job.lexicon(), post)
+        if x.kind in ("number", "string", "enum") and not x.optional and not x.slot and _alone(x, arguments) and not follows(x, job.lexicon(post), post)
     ]  # fmt: skip
 
 

@@ -101,9 +101,11 @@ class Job:
         title = self.endpoint.title(self.lang)
         return title if self.lang == "ko" or title[1:2].isupper() else title[0].lower() + title[1:]
 
-    def field_name(self, leaf: Leaf) -> str:
+    def field_name(self, leaf: Leaf, tool: Tool | None = None) -> str:
         """What people of the dialogue's language call a field."""
-        return next((a for a in self.lexicon().called(leaf) if _korean(a) == (self.lang == "ko")), leaf.name(self.lang))
+        return next(
+            (a for a in self.lexicon(tool).called(leaf) if _korean(a) == (self.lang == "ko")), leaf.name(self.lang)
+        )
 
     def finish(
         self,

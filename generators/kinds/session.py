@@ -5,11 +5,13 @@ Four calls share one prompt's tool definitions, which are most of what a model r
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from gennx.generators.dialogues import Dropped, closing
 from gennx.generators.kinds.banks import conversations, incomplete, kept_for, renumbered
+from gennx.generators.kinds.clarify import lacking, question
 from gennx.generators.kinds.job import Job, gluable, glued, stock
 from gennx.generators.kinds.strung import clash, companion
 from gennx.generators.registers import one_register
@@ -73,8 +75,13 @@ def _asides(job: Job, cases: list[Case]) -> list[tuple[str, str, bool]]:
     rng, out = job.rng, []
     bank = incomplete(job.lang)
     rows = kept_for([r for c in cases for r in bank.get(c.tool.endpoint.uri, ())], job.split)
-    if rows and rng.random() < 0.4:
+    roll = rng.random()
+    if rows and roll < 0.1:  # few rows: said often, they would be learned by heart
         out.append((*renumbered(rng.choice(rows), rng.randint(0, 40)), True))
+    elif roll > 0.7 and (creations := [c.tool for c in cases if c.tool.method == "POST"]):
+        with suppress(Dropped):
+            made = lacking(job, rng.choice(creations))
+            out.append((made.text, question(job, made.tool, made.leaf), True))
     if rng.random() < 0.2:
         row = rng.choice(kept_for(conversations(job.lang), job.split))
         out.append((row["user"], row["assistant"], False))
