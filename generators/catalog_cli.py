@@ -190,6 +190,7 @@ def _root(templates: Path | None) -> Path:
 @click.option("--limit", default=20, show_default=True, help="Findings to print an endpoint.")
 def lint(uris: tuple[str, ...], templates: Path | None, limit: int) -> None:
     """Check template folders, e.g. gennx-catalog lint db/CONS"""
+    from gennx.generators.harvest.files import stale
     from gennx.generators.lint import lint as check
     from gennx.generators.lint import numbered, summary
 
@@ -198,6 +199,7 @@ def lint(uris: tuple[str, ...], templates: Path | None, limit: int) -> None:
         root = _root(templates)
         for endpoint in [catalogue.endpoint(u) for u in uris] or list(catalogue):
             found = check(endpoint, catalogue, root, validation)
+            found.findings += stale(endpoint, root, found)
             total += len(found.findings)
             if found.findings or uris:
                 click.echo(summary(found))

@@ -148,7 +148,7 @@ def _title(tool: Tool, lang: str, rng: random.Random) -> str:
     others = tool.endpoint.aka(lang)
     title = rng.choice(others) if others and rng.random() < 0.45 else tool.endpoint.title(lang)
     if tool.method == "GET" and lang == "ko":
-        title = title.removesuffix(" 조회")  # the frame says that it is read
+        title = title.removesuffix(" 조회").removesuffix(" 확인")  # the frame says that it is read
     return title if lang == "ko" or title[1:2].isupper() else title[0].lower() + title[1:]
 
 

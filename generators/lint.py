@@ -27,7 +27,7 @@ LEAK_LIMIT = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong with one line of a file: `rule` is invalid, unsaid, leak, repeated, unfilled or broken."""
+    """Something wrong with one line of a file: `rule` is invalid, unsaid, leak, repeated, unfilled, broken or stale."""
 
     place: str
     rule: str

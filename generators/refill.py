@@ -99,14 +99,13 @@ def marked_words(template: Template, drawn: Drawn, rng: random.Random) -> tuple[
     for name, value in drawn.values.items():
         scope[name] = marked(name, _say(value, drawn.specs[name], drawn.words.get(name), template.lang, rng))
     if template.loops:
-        scope["rows"] = [
-            {
-                n: marked(
-                    n, _say(v, drawn.specs[n], drawn.words[n][i] if n in drawn.words else None, template.lang, rng)
-                )
-                for n, v in row.items()
-            }
-            for i, row in enumerate(drawn.rows)
-        ]
+        draws = rng.random()
+
+        def told(name: str, value: Any, at: int) -> str:
+            word = drawn.words[name][at] if name in drawn.words else None
+            same = random.Random(f"{draws}{name}")  # a column keeps to one way of writing
+            return marked(name, _say(value, drawn.specs[name], word, template.lang, same))
+
+        scope["rows"] = [{n: told(n, v, i) for n, v in row.items()} for i, row in enumerate(drawn.rows)]
     text = template.render(**scope)
     return (settle(text) if template.lang == "ko" else forms.article(text)), said

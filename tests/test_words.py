@@ -7,6 +7,7 @@ import json
 import math
 import random
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from gennx.generators.drawing import draw
 from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import check, without_unsaid
 from gennx.generators.harvest import harvest
+from gennx.generators.harvest.files import harvest_folder, stale
 from gennx.generators.leaves import call_leaves
 from gennx.generators.lexicon import TEMPLATES, lexicon_of
 from gennx.generators.lint import lint
@@ -191,7 +193,23 @@ def test_template_folders_are_clean(catalogue: Catalogue) -> None:
     validation = Validation()
     for endpoint in list(catalogue)[3::40]:
         found = lint(endpoint, catalogue, TEMPLATES, validation, refills=1)
+        found.findings += stale(endpoint, TEMPLATES, found)
         assert not found.findings, str(found.findings[0])
+
+
+def test_templates_older_than_their_requests_are_found(catalogue: Catalogue, tmp_path: Path) -> None:
+    endpoint, validation = catalogue.endpoint("db/NODE"), Validation()
+    folder = tmp_path / "db" / "NODE"
+    folder.mkdir(parents=True)
+    row = {
+        "lang": "ko",
+        "user": "절점 7번 좌표 (1, 2, 3)",
+        "method": "POST",
+        "body": {"Assign": {"7": {"X": 1, "Y": 2, "Z": 3}}},
+    }
+    (folder / "requests.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    assert [f.rule for f in stale(endpoint, tmp_path, lint(endpoint, catalogue, tmp_path, validation))] == ["stale"]
+    assert not stale(endpoint, tmp_path, harvest_folder(endpoint, catalogue, tmp_path, validation))
 
 
 def test_phrases_stand_alone() -> None:

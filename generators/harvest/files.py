@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gennx.generators.bank import TemplateProblem, parse_request
 from gennx.generators.lexicon import LANGUAGES, folder_of
-from gennx.generators.lint import Linted, lint
+from gennx.generators.lint import Finding, Linted, lint
 from gennx.schemas import Validation
 from gennx.schemas.catalogue import Catalogue, CatalogueError, Endpoint
 
@@ -37,6 +37,19 @@ def harvest_folder(endpoint: Endpoint, catalogue: Catalogue, root: Path, validat
         elif path.exists() and (root / folder_of(endpoint.uri) / "requests.jsonl").exists():
             path.unlink()
     return found
+
+
+def stale(endpoint: Endpoint, root: Path, linted: Linted) -> list[Finding]:
+    """A finding for each template file that is not what its requests give now, where nothing else is wrong with them."""
+    folder = root / folder_of(endpoint.uri)
+    out = []
+    for lang in LANGUAGES if not linted.findings else ():
+        path, blocks = folder / f"{lang}.jinja", linted.blocks[lang]
+        wanted = HEAD[lang] + "\n" + "\n".join(blocks) if blocks else ""
+        if wanted != (path.read_text("utf-8") if path.exists() else ""):
+            mend = f"gennx-catalog harvest --endpoint {endpoint.uri}"
+            out.append(Finding(str(path), "stale", f"not what requests.jsonl gives now; run {mend}"))
+    return out
 
 
 def add_requests(path: Path, root: Path, catalogue: Catalogue) -> list[str]:

@@ -22,6 +22,8 @@ from gennx.schemas.catalogue import Tool
 CLAUSE = re.compile(r"(, |\. |\n|; | / )")
 MOST_USES = 3
 """How often a request of the bank is used for one endpoint, with other numbers and surroundings."""
+TWINS = 2.5
+"""Composed incomplete requests for each composed complete one, in shares."""
 DEFAULTS = re.compile(r"기본값|default", re.I)
 """Words that leave the rest to the program: nothing is missing then."""
 SHORTEST = 12
@@ -35,7 +37,8 @@ def clarify(job: Job) -> dict[str, Any]:
     roll = job.rng.random()
     if fresh and roll < 0.45:
         return _asked(job, job.rng.choice(fresh))
-    return _composed(job) if roll > 0.7 else _answered(job)
+    composed = min(0.3, TWINS * job.shop.settings.composed)
+    return _composed(job) if roll > 1 - composed else _answered(job)
 
 
 def _asked(job: Job, row: dict[str, str]) -> dict[str, Any]:

@@ -174,7 +174,8 @@ _GREETING = re.compile(
 def gluable(text: str) -> bool:
     """True for a request that can stand beside another in one message: short, one sentence or a table, nothing told before or after."""
     lines = text.strip()
-    return len(lines) <= LONGEST_GLUED and not re.search(r"[.!?;]\s+\S", lines) and not _GREETING.match(lines)
+    told_apart = re.search(r"[.!?;]\s+\S", lines) or _GREETING.match(lines) or lines[:1] in "-*•·"
+    return len(lines) <= LONGEST_GLUED and not told_apart
 
 
 def bare(case: Case) -> str:

@@ -57,7 +57,7 @@ def _cases(job: Job, count: int) -> list[Case]:
         if len(cases) == count or any(tool is c.tool for c in cases):
             continue
         plain = maker.unfit(tool, "glue", lambda t: gluable(t.text))
-        made = maker.case(tool, job.lang, rng, job.want(small=True, strength=0.0, avoid=plain))
+        made = maker.case(tool, job.lang, rng, job.want(small=True, strength=0.0, composed=0.0, avoid=plain))
         if made is None or not gluable(made.text) or any(clash(made, c) for c in cases):
             if tool is job.tool:
                 raise Dropped("no request fit to stand beside others")
