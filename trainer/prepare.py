@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -175,6 +175,11 @@ def prepare(dialogues: Sequence[Dialogue | Source], renderer: Renderer, max_leng
     return rows
 
 
+def is_first_here() -> bool:
+    """Whether this is the first of the processes that a launcher started on this machine, or the only one."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
 def prepare_together(dialogues: Sequence[Dialogue | Source], renderer: Renderer, max_length: int, name: str) -> Rows:
     """`prepare` for processes that a launcher started side by side: the first of a machine does the work for all.
 
@@ -184,7 +189,7 @@ def prepare_together(dialogues: Sequence[Dialogue | Source], renderer: Renderer,
     if int(os.environ.get("LOCAL_WORLD_SIZE", "1")) == 1:
         return prepare(dialogues, renderer, max_length)
     path = Path(tempfile.gettempdir()) / f"gennx-rows-{os.getppid()}-{name}-{max_length}.npz"
-    if os.environ.get("LOCAL_RANK", "0") == "0":
+    if is_first_here():
         rows = prepare(dialogues, renderer, max_length)
         rows.save(path)
         atexit.register(path.unlink, missing_ok=True)
@@ -194,25 +199,42 @@ def prepare_together(dialogues: Sequence[Dialogue | Source], renderer: Renderer,
     return Rows.load(path)
 
 
+def parse_all(sources: Sequence[Source]) -> None:
+    """Parse every line, so that a bad one is named before anything is fetched or rendered. Raises TrainerError."""
+    for _ in _spread(_parse_kept, len(sources), [sources]):
+        pass
+
+
 def _prepared(dialogues: Sequence[Dialogue | Source], renderer: Renderer, max_length: int) -> Iterator[Row | LeftOut]:
-    """In order; by several processes where that saves more than starting them costs."""
-    workers = min(os.cpu_count() or 1, MOST_WORKERS)
-    if len(dialogues) < MANY or workers == 1 or sys.platform == "win32":  # processes start slowly there
-        for dialogue in dialogues:
-            yield prepare_one(dialogue, renderer, max_length)
+    """In order."""
+    return _spread(_prepare_kept, len(dialogues), [dialogues, renderer, max_length])
+
+
+def _spread(work: Callable[[int], list[Any]], count: int, kept: list[Any]) -> Iterator[Any]:
+    """What `work` makes of each chunk of `kept`, in order; by several processes where that saves more than starting them costs."""
+    workers, chunks = min(os.cpu_count() or 1, MOST_WORKERS), range(0, count, CHUNK)
+    if count < MANY or workers == 1 or sys.platform == "win32":  # processes start slowly there
+        _keep(kept)
+        yield from itertools.chain.from_iterable(map(work, chunks))
         return
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # threads of its own would not survive the fork
     with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("fork"), initializer=_keep, initargs=(dialogues, renderer, max_length)
+        workers, multiprocessing.get_context("fork"), initializer=_keep, initargs=(kept,)
     ) as pool:  # what is kept comes with the fork: only numbers and rows travel between processes
-        yield from itertools.chain.from_iterable(pool.map(_prepare_kept, range(0, len(dialogues), CHUNK)))
+        yield from itertools.chain.from_iterable(pool.map(work, chunks))
 
 
 _kept: list[Any] = []
 
 
-def _keep(dialogues: Sequence[Dialogue | Source], renderer: Renderer, max_length: int) -> None:
-    _kept[:] = [dialogues, renderer, max_length]
+def _keep(values: list[Any]) -> None:
+    _kept[:] = values
+
+
+def _parse_kept(start: int) -> list[Any]:
+    for source in _kept[0][start : start + CHUNK]:
+        source.parse()
+    return []
 
 
 def _prepare_kept(start: int) -> list[Row | LeftOut]:

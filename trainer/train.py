@@ -19,7 +19,15 @@ from gennx.trainer.errors import Interrupted, TrainerError, note
 from gennx.trainer.estimate import Shape, estimate_memory, estimate_seconds, measured_flops, read_shape, row_tokens
 from gennx.trainer.ladder import is_disk_full, is_out_of_memory, next_rung, same_weights
 from gennx.trainer.models import Base, find_base, load_tokenizer, pick_device, pick_dtype
-from gennx.trainer.prepare import Rows, prepare_together, refuse_too_many_left_out, report_lines, report_record
+from gennx.trainer.prepare import (
+    Rows,
+    is_first_here,
+    parse_all,
+    prepare_together,
+    refuse_too_many_left_out,
+    report_lines,
+    report_record,
+)
 from gennx.trainer.progress import in_time
 from gennx.trainer.rendering import Renderer
 from gennx.trainer.runs import last_checkpoint, shape_record
@@ -76,6 +84,8 @@ def make_plan(source: str, settings: Settings, device_choice: str) -> Plan:
     dialogues = {split: reading.read_split(source, split) for split in ("train", "eval")}
     if settings.training.select == "task" and not dialogues["eval"]:
         raise TrainerError(f"{source}: --select task needs evaluation dialogues, and there is no eval.jsonl", "add it")
+    if is_first_here():
+        parse_all([*dialogues["train"], *dialogues["eval"]])
     device = pick_device(device_choice)
     base = find_base(settings.model)
     renderer = Renderer(load_tokenizer(base.path, base.template))
