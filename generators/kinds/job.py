@@ -171,6 +171,9 @@ _GREETING = re.compile(
 )
 
 
+_ARROW = re.compile(r"→|->|=>")
+
+
 def gluable(text: str) -> bool:
     """True for a request that can stand beside another in one message: short, one sentence or a table, nothing told before or after."""
     lines = text.strip()
@@ -186,7 +189,11 @@ def bare(case: Case) -> str:
 def glued(job: Job, patterns: str, cases: Sequence[Case], strength: float = 0.0) -> str:
     """Requests in one message, by one of the shared patterns of that name; nothing where the whole no longer says every value."""
     lines = any("\n" in case.text for case in cases)
-    pattern = job.rng.choice([p for p in job.pool(patterns) if not lines or "\n" in p])
+    arrows = any(
+        _ARROW.search(case.text) for case in cases
+    )  # an arrow within a request would be read as one between them
+    fit = [p for p in job.pool(patterns) if (not lines or "\n" in p) and not (arrows and _ARROW.search(p))]
+    pattern = job.rng.choice(fit)
     text = joined(pattern, [bare(case) for case in cases])
     if strength:
         text = unmark(surround(text, job.lang, job.rng, strength))

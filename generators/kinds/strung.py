@@ -20,6 +20,8 @@ ALONGSIDE = (
     "ope/DIVIDEELEM", "ope/PROJECTSTATUS", "db/STOR", "db/LCOM-GEN", "db/FRLS", "db/PJCF", "db/LENG",
 )  # fmt: skip
 """What people ask for in one breath with other things, besides what is used every day."""
+ENDS = {"doc/NEW": -1, "doc/OPEN": -1, "doc/CLOSE": 1}
+"""What comes before everything else, and after it."""
 COUNTS = ((2, 3, 4), (5, 3, 2))
 TRIES = 8
 OWN = 0.3
@@ -65,7 +67,7 @@ def _cases(job: Job, count: int) -> list[Case]:
         if one_register([c.text for c in [*cases, made]]):
             cases.append(made)
     rng.shuffle(cases)
-    return cases
+    return sorted(cases, key=lambda c: ENDS.get(c.tool.endpoint.uri, 0))
 
 
 def companion(job: Job, own: float, others: tuple[str, ...] = EVERYDAY) -> Tool:
