@@ -271,9 +271,9 @@ def plans(root: Path = FOLDER) -> tuple[Plan, ...]:
     return tuple(file.plan for file in plan_files(root))
 
 
-def has_plans(uri: str, root: Path = FOLDER, turns: bool = False) -> bool:
-    """Whether an endpoint's dialogues tell plans, or plans in several turns."""
-    return any(uri in file.tellers and (file.turns or not turns) for file in plan_files(root) if uri in file.endpoints)
+def has_turns(uri: str) -> bool:
+    """Whether an endpoint's dialogues tell a plan in several turns."""
+    return any(uri in file.tellers and file.turns for file in plan_files(FOLDER) if uri in file.endpoints)
 
 
 def plans_using(uri: str, root: Path = FOLDER) -> list[Plan]:

@@ -50,11 +50,8 @@ def make_parts(settings: Settings, uris: list[str], workers: int, parts: Path) -
         for uri in uris:
             yield _make_part(settings, uri, parts)
         return
-    for library in (
-        "OPENBLAS",
-        "OMP",
-        "MKL",
-    ):  # small frames, many processes: threads of their own only get in each other's way
+    # small frames, many processes: threads of their own only get in each other's way
+    for library in ("OPENBLAS", "OMP", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     prepare(settings)  # before the processes part, so that they share it where they are forked
     with ProcessPoolExecutor(workers, initializer=prepare, initargs=(settings,)) as pool:

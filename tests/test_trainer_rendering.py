@@ -151,9 +151,9 @@ def test_labels_are_the_trained_tokens() -> None:
     from gennx.trainer.sft import dataset_of
 
     renderer = renderer_for("qwen2.5")
-    dialogues = [parse_row(raw, "row") for raw in small_rows(4)]
-    for dialogue, made in zip(dialogues, dataset_of(prepare(dialogues, renderer, 4096)), strict=True):
-        row = renderer.render(dialogue)
+    sources = [Source(raw, "row") for raw in small_rows(4)]
+    for source, made in zip(sources, dataset_of(prepare(sources, renderer, 4096)), strict=True):
+        row = renderer.render(source.parse())
         assert made["input_ids"] == row.ids and made["labels"] == row.labels
 
 
@@ -168,7 +168,7 @@ def with_template(old: str, new: str) -> Renderer:
 def test_a_template_that_quotes_twice_stops_the_run() -> None:
     doubly = with_template("tool_call.arguments | tojson", "tool_call.arguments | tojson | string | tojson")
     with pytest.raises(TrainerError, match="are not an object"):
-        prepare([parse_row(ROW, "row 7")], doubly, 2048)
+        prepare([Source(ROW, "row 7")], doubly, 2048)
 
 
 def test_a_template_that_changes_earlier_turns_is_refused() -> None:
@@ -180,7 +180,7 @@ def test_a_template_that_changes_earlier_turns_is_refused() -> None:
 def test_a_turn_that_starts_inside_a_token_is_left_out() -> None:
     row = json.loads(json.dumps(ROW))
     row["messages"][-1]["content"] = "\n네."  # the tokenizer has one token for two line breaks
-    rows = prepare([parse_row(row, "row 1"), parse_row(ROW, "row 2")], renderer_for("qwen2.5"), 2048)
+    rows = prepare([Source(row, "row 1"), Source(ROW, "row 2")], renderer_for("qwen2.5"), 2048)
     assert [(item.where, item.reason) for item in rows.left_out] == [
         ("row 1", "a token straddles the start or the end of an assistant turn")
     ]
@@ -188,9 +188,9 @@ def test_a_turn_that_starts_inside_a_token_is_left_out() -> None:
 
 def test_nothing_is_cut_silently() -> None:
     renderer = renderer_for("qwen2.5")
-    dialogues = [parse_row(row, f"row {n}") for n, row in enumerate(small_rows(8))]
-    lengths = [len(renderer.render(dialogue).ids) for dialogue in dialogues]
-    rows = prepare(dialogues, renderer, max(lengths) - 1)
+    sources = [Source(row, f"row {n}") for n, row in enumerate(small_rows(8))]
+    lengths = [len(renderer.render(source.parse()).ids) for source in sources]
+    rows = prepare(sources, renderer, max(lengths) - 1)
     assert len(rows.left_out) == lengths.count(max(lengths)) and rows.left_out[0].tokens == max(lengths)
     assert len(rows.rendered) + len(rows.left_out) == 8
     with pytest.raises(TrainerError, match="of 8 dialogues would be left out"):

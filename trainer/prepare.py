@@ -151,9 +151,9 @@ def check_rendered(row: Rendered, dialogue: Dialogue, renderer: Renderer) -> int
     return calls
 
 
-def prepare_one(given: Dialogue | Source, renderer: Renderer, max_length: int) -> Row | LeftOut:
+def prepare_one(source: Source, renderer: Renderer, max_length: int) -> Row | LeftOut:
     """A dialogue as tokens, checked; or why it is left out. Raises TrainerError."""
-    dialogue = given.parse() if isinstance(given, Source) else given
+    dialogue = source.parse()
     try:
         row = renderer.render(dialogue)
     except RenderProblem as problem:
@@ -164,10 +164,10 @@ def prepare_one(given: Dialogue | Source, renderer: Renderer, max_length: int) -
     return Row(np.array(row.ids, np.int32), np.array(row.turns, np.int32).reshape(-1, 2), dialogue.where, calls)
 
 
-def prepare(dialogues: Sequence[Dialogue | Source], renderer: Renderer, max_length: int) -> Rows:
+def prepare(sources: Sequence[Source], renderer: Renderer, max_length: int) -> Rows:
     """Render and check every dialogue; those over `max_length` tokens are left out, with their reason."""
     rows = Rows()
-    for made in _prepared(dialogues, renderer, max_length):
+    for made in _spread(_prepare_kept, len(sources), [sources, renderer, max_length]):
         if isinstance(made, LeftOut):
             rows.left_out.append(made)
         else:
@@ -180,17 +180,17 @@ def is_first_here() -> bool:
     return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
-def prepare_together(dialogues: Sequence[Dialogue | Source], renderer: Renderer, max_length: int, name: str) -> Rows:
+def prepare_together(sources: Sequence[Source], renderer: Renderer, max_length: int, name: str) -> Rows:
     """`prepare` for processes that a launcher started side by side: the first of a machine does the work for all.
 
     The others wait for its file, which is called after their common parent and removed when the first one ends; if it
     fails, the launcher stops them.
     """
     if int(os.environ.get("LOCAL_WORLD_SIZE", "1")) == 1:
-        return prepare(dialogues, renderer, max_length)
+        return prepare(sources, renderer, max_length)
     path = Path(tempfile.gettempdir()) / f"gennx-rows-{os.getppid()}-{name}-{max_length}.npz"
     if is_first_here():
-        rows = prepare(dialogues, renderer, max_length)
+        rows = prepare(sources, renderer, max_length)
         rows.save(path)
         atexit.register(path.unlink, missing_ok=True)
         return rows
@@ -203,11 +203,6 @@ def parse_all(sources: Sequence[Source]) -> None:
     """Parse every line, so that a bad one is named before anything is fetched or rendered. Raises TrainerError."""
     for _ in _spread(_parse_kept, len(sources), [sources]):
         pass
-
-
-def _prepared(dialogues: Sequence[Dialogue | Source], renderer: Renderer, max_length: int) -> Iterator[Row | LeftOut]:
-    """In order."""
-    return _spread(_prepare_kept, len(dialogues), [dialogues, renderer, max_length])
 
 
 def _spread(work: Callable[[int], list[Any]], count: int, kept: list[Any]) -> Iterator[Any]:
@@ -238,8 +233,8 @@ def _parse_kept(start: int) -> list[Any]:
 
 
 def _prepare_kept(start: int) -> list[Row | LeftOut]:
-    dialogues, renderer, max_length = _kept
-    return [prepare_one(dialogue, renderer, max_length) for dialogue in dialogues[start : start + CHUNK]]
+    sources, renderer, max_length = _kept
+    return [prepare_one(source, renderer, max_length) for source in sources[start : start + CHUNK]]
 
 
 def refuse_too_many_left_out(rows: Rows, limit: float, split: str) -> None:

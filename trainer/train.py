@@ -197,9 +197,9 @@ def run_once(plan: Plan, output: Path, checkpoint: Path | None) -> Any:
             dataset_of(plan.eval) if evaluates else None, plan.settings, plan.device, output, callbacks,
         )  # fmt: skip
         if training.select == "task":
-            trainer.tasks = tasks_of(
-                (row.parse() for row in plan.dialogues["eval"]), plan.renderer, training.select_rows
-            )
+            kept = {row.where for row in plan.eval.rendered}  # within eval_rows, and none that was left out
+            evaluated = (source.parse() for source in plan.dialogues["eval"] if source.where in kept)
+            trainer.tasks = tasks_of(evaluated, plan.renderer, training.select_rows)
             trainer.renderer = plan.renderer
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return trainer

@@ -42,7 +42,7 @@ def fits(kind: str, endpoint: Endpoint) -> bool:
         case "next_id":
             return endpoint.is_table and not endpoint.single and {"POST", "GET"} <= has and runs_on(endpoint)
         case "multi_turn":
-            return (endpoint.is_table and "POST" in has) or scenarios.has_plans(endpoint.uri, turns=True)
+            return (endpoint.is_table and "POST" in has) or scenarios.has_turns(endpoint.uri)
         case "guard":
             return endpoint.is_table and not endpoint.single and {"DELETE", "GET"} <= has
         case "repair":

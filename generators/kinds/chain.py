@@ -11,7 +11,7 @@ from gennx.generators.dialogues import Call, Dropped, closing
 from gennx.generators.evidence import Haystack
 from gennx.generators.fields import note_of
 from gennx.generators.kinds.job import Job, gluable, glued, runs_on, stock
-from gennx.generators.kinds.strung import strung
+from gennx.generators.kinds.strung import STRUNG, strung
 from gennx.generators.marks import unmark
 from gennx.generators.registers import one_register
 from gennx.generators.single import Case
@@ -20,8 +20,6 @@ from gennx.schemas.catalogue import Endpoint, Tool
 
 NAMED = ("db/STLD", "db/LDGR", "db/BNGR", "db/GRUP")
 """Tables whose records other records name."""
-STRUNG = 0.5
-"""How many chains are requests that do not depend on each other, said in an order."""
 TOLD_OUT = 4
 """How often a plan's wordings are told for an endpoint in a small run."""
 

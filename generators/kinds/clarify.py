@@ -12,6 +12,7 @@ from gennx.generators.grounding import check, follows, without
 from gennx.generators.kinds.banks import incomplete, kept_for, renumbered
 from gennx.generators.kinds.job import Job, stock
 from gennx.generators.leaves import Leaf, call_leaves
+from gennx.generators.lexicon import Lexicon
 from gennx.generators.marks import MARKED, unmark
 from gennx.generators.sampler import SamplingError
 from gennx.generators.single import Case, sample_arguments
@@ -37,8 +38,12 @@ def clarify(job: Job) -> dict[str, Any]:
     roll = job.rng.random()
     if fresh and roll < 0.45:
         return _asked(job, job.rng.choice(fresh))
-    composed = min(0.3, TWINS * job.shop.settings.composed)
-    return _composed(job) if roll > 1 - composed else _answered(job)
+    return _composed(job) if roll > 1 - twins(job) else _answered(job)
+
+
+def twins(job: Job) -> float:
+    """Share of requests without a value that are composed."""
+    return min(0.3, TWINS * job.shop.settings.composed)
 
 
 def _asked(job: Job, row: dict[str, str]) -> dict[str, Any]:
@@ -63,6 +68,11 @@ class Lacking:
     text: str
     words: str
 
+    def of_nothing_else(self, lexicon: Lexicon) -> bool:
+        """True if the text says every value but the missing one."""
+        gaps = check(self.text, self.tool, self.arguments, lexicon)
+        return [g.place for g in gaps] == ["/".join(map(str, self.leaf.place))]
+
 
 def lacking(job: Job, tool: Tool) -> Lacking:
     """A composed request for a creation without one value: the twin of one that says it. Raises Dropped."""
@@ -80,44 +90,42 @@ def lacking(job: Job, tool: Tool) -> Lacking:
         except (SamplingError, Unsayable):
             continue
         text = unmark(surround(marked, job.lang, rng, 0.5))
-        gaps = check(text, tool, arguments, lexicon)
-        if not DEFAULTS.search(text) and [g.place for g in gaps] == ["/".join(map(str, leaf.place))]:
-            return Lacking(tool, arguments, leaf, text, words)
+        made = Lacking(tool, arguments, leaf, text, words)
+        if not DEFAULTS.search(text) and made.of_nothing_else(lexicon):
+            return made
     raise Dropped("nothing to leave out")
 
 
-def question(job: Job, tool: Tool, leaf: Leaf) -> str:
-    """The assistant's question for a value."""
-    by_size = leaf.kind == "number" and job.rng.random() < 0.4
-    return job.pick("ask_number" if by_size else "ask", name=job.field_name(leaf, tool))
+def question(job: Job, made: Lacking) -> str:
+    """The assistant's question for the missing value."""
+    by_size = made.leaf.kind == "number" and job.rng.random() < 0.4
+    return job.pick("ask_number" if by_size else "ask", name=job.field_name(made.leaf, made.tool))
 
 
 def _composed(job: Job) -> dict[str, Any]:
     """Raises Dropped."""
     for _ in range(4):
         made = lacking(job, job.other("POST") or job.tool)
-        row = _told(job, made.tool, made.arguments, made.leaf, made.text, made.words, "frame/POST-without")
+        row = _told(job, made, "frame/POST-without")
         if row is not None:
             return row
     raise Dropped("nothing to leave out")
 
 
-def _told(
-    job: Job, post: Tool, arguments: dict[str, Any], leaf: Leaf, text: str, words: str, phrasing: str
-) -> dict[str, Any] | None:
-    """The request without the leaf, the question, the answer and the call; None where the answer does not say the value. Raises Dropped."""
-    name, rng = job.field_name(leaf, post), job.rng
-    answer = job.pick("answer", value=words, name=name)
-    if check(f"{text}\n{answer}", post, arguments, job.lexicon()):
+def _told(job: Job, made: Lacking, phrasing: str) -> dict[str, Any] | None:
+    """The request, the question, the answer and the call; None where the answer does not say the value. Raises Dropped."""
+    tool, rng = made.tool, job.rng
+    answer = job.pick("answer", value=made.words, name=job.field_name(made.leaf, tool))
+    if check(f"{made.text}\n{answer}", tool, made.arguments, job.lexicon(tool)):
         return None
     talk = job.talk()
-    stock(talk, post, arguments, rng)
-    talk.user(text)
-    talk.say(question(job, post, leaf))
+    stock(talk, tool, made.arguments, rng)
+    talk.user(made.text)
+    talk.say(question(job, made))
     talk.user(answer)
-    calls = [(post, arguments)]
+    calls = [(tool, made.arguments)]
     talk.say(closing(talk.call(calls), job.lang, rng))
-    return job.finish(talk, "clarify", phrasing, calls, method=post.method, missing=leaf.field)
+    return job.finish(talk, "clarify", phrasing, calls, method=tool.method, missing=made.leaf.field)
 
 
 def _needed(job: Job, post: Tool, arguments: dict[str, Any]) -> list[Leaf]:
@@ -144,10 +152,8 @@ def _answered(job: Job) -> dict[str, Any]:
         if not found:
             job.seen.barren.add(case.phrasing)
         for leaf, shortened, words in found:
-            gaps = check(shortened, post, case.arguments, lexicon)
-            if [g.place for g in gaps] != ["/".join(map(str, leaf.place))]:
-                continue
-            row = _told(job, post, case.arguments, leaf, shortened, words, case.phrasing)
+            made = Lacking(post, case.arguments, leaf, shortened, words)
+            row = _told(job, made, case.phrasing) if made.of_nothing_else(lexicon) else None
             if row is not None:
                 return row
     raise Dropped("nothing to leave out")

@@ -8,10 +8,7 @@ from gennx.generators import scenarios
 from gennx.generators.dialogues import Dropped
 from gennx.generators.kinds.chain import little_told, planned
 from gennx.generators.kinds.job import Job
-from gennx.generators.kinds.strung import strung
-
-STRUNG = 0.5
-"""How many are requests of their own, not from a plan."""
+from gennx.generators.kinds.strung import STRUNG, strung
 
 
 def parallel(job: Job) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gennx.generators.dialogues import Dropped, closing
 from gennx.generators.kinds.banks import conversations, incomplete, kept_for, renumbered
-from gennx.generators.kinds.clarify import TWINS, lacking, question
+from gennx.generators.kinds.clarify import lacking, question, twins
 from gennx.generators.kinds.job import Job, gluable, glued, stock
 from gennx.generators.kinds.strung import clash, companion
 from gennx.generators.registers import one_register
@@ -78,12 +78,10 @@ def _asides(job: Job, cases: list[Case]) -> list[tuple[str, str, bool]]:
     roll = rng.random()
     if rows and roll < 0.1:  # few rows: said often, they would be learned by heart
         out.append((*renumbered(rng.choice(rows), rng.randint(0, 40)), True))
-    elif roll > 1 - min(0.3, TWINS * job.shop.settings.composed) and (
-        creations := [c.tool for c in cases if c.tool.method == "POST"]
-    ):
+    elif roll > 1 - twins(job) and (creations := [c.tool for c in cases if c.tool.method == "POST"]):
         with suppress(Dropped):
             made = lacking(job, rng.choice(creations))
-            out.append((made.text, question(job, made.tool, made.leaf), True))
+            out.append((made.text, question(job, made), True))
     if rng.random() < 0.2:
         row = rng.choice(kept_for(conversations(job.lang), job.split))
         out.append((row["user"], row["assistant"], False))

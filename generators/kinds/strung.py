@@ -23,6 +23,8 @@ ALONGSIDE = (
 ENDS = {"doc/NEW": -1, "doc/OPEN": -1, "doc/CLOSE": 1}
 """What comes before everything else, and after it."""
 COUNTS = ((2, 3, 4), (5, 3, 2))
+STRUNG = 0.5
+"""How many chains and parallel requests are put together so; the others come from plans."""
 TRIES = 8
 OWN = 0.3
 """How many of the further requests are about the same endpoint."""
