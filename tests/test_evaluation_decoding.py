@@ -16,6 +16,7 @@ from test_trainer_fixtures import fetch_packaged, fetch_qwen_tokenizer
 
 from gennx.schemas import Validation, load_catalogue
 from gennx.schemas.projection import definition
+from gennx.trainer import best_of
 from gennx.trainer.decoding import Decoder, Job
 from gennx.trainer.engine import Engine
 from gennx.trainer.errors import TrainerError
@@ -72,6 +73,42 @@ def test_rows_that_come_and_go_change_nothing(model: Any) -> None:
         found = {one.index: one for one in Decoder(model, FAKE, 12, rows).decode([Job(p) for p in asked])}
         assert [found[index].ids for index in range(9)] == alone
         assert [found[index].cut for index in range(9)] == [len(ids) == 12 for ids in alone]
+
+
+def logprob_of(model: Any, prompt: list[int], ids: list[int]) -> float:
+    """Log-probability of ids after a prompt, by one plain pass."""
+    with torch.inference_mode():
+        logits = model(input_ids=torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]
+    return float(logits.float().log_softmax(-1).gather(1, torch.tensor(ids)[:, None]).sum())
+
+
+def test_best_of_takes_the_alternative_that_the_check_prefers(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The greedy turn and its continuations from second choices carry their true log-probabilities; with a check that wants
+    a token which only an alternative holds, that alternative is written, and without doubts nothing changes."""
+    asked = [Job(p) for p in prompts(4)]
+    decoder = Decoder(model, FAKE, 12, 3)
+    decoder.trace = True
+    greedy = {one.index: one for one in decoder.decode(asked)}
+    decoder.trace = False
+    for index, one in greedy.items():
+        ends = [] if one.cut else [FAKE.end_id]
+        assert one.logprob == pytest.approx(logprob_of(model, asked[index].prompt, one.ids + ends), abs=1e-2)
+    wanted = {index: max(one.forks, key=lambda fork: fork.logprob) for index, one in greedy.items()}
+
+    def judge(_: Any, talk: Any, ids: list[int], cut: bool, logprob: float, forks: Any) -> best_of.Candidate:
+        fork = wanted[talk]
+        start = [*greedy[talk].ids[: fork.place], *([fork.token] if fork.token != FAKE.end_id else [])]
+        held = ids[: len(start)] == start and ids != greedy[talk].ids
+        return best_of.Candidate(ids, cut, logprob, forks, 0.0 if held or talk == 3 else 50.0)
+
+    monkeypatch.setattr(best_of, "judge", judge)
+    found = {one.index: one for one in best_of.decode_best(decoder, asked, [0, 1, 2, 3], 4)}  # type: ignore[list-item]
+    assert found[3].ids == greedy[3].ids
+    for index in range(3):
+        assert found[index].ids != greedy[index].ids, index
+        ends = [] if found[index].cut else [FAKE.end_id]
+        true = logprob_of(model, asked[index].prompt, found[index].ids + ends)
+        assert found[index].logprob == pytest.approx(true, abs=1e-2)
 
 
 def test_out_of_memory_halves_the_batch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

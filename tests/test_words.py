@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import random
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,17 @@ def test_harvest_makes_slots_and_loops(catalogue: Catalogue) -> None:
     assert len(lengths) > 2
 
 
+def test_braces_in_a_request_are_words(catalogue: Catalogue) -> None:
+    tool = catalogue.tool("db/CONS", "POST")
+    call = {"Assign": {n: {"ITEMS": [{"CONSTRAINT": "1110000"}]} for n in ("12", "13")}}
+    for text in ("절점 {12, 13} 핀으로 {# 급함 #}", "pin {{12}} and {13} {% please %}"):
+        made = harvest(text, "ko", tool, call, lexicon_of(tool.endpoint))
+        template = Template("t", "ko", "POST", made.text, made.call, made.slots)
+        drawn = draw(template, tool.endpoint, lexicon_of(tool.endpoint), random.Random(1))
+        words = words_of(template, drawn, random.Random(1))[0]
+        assert re.sub(r"[^{}%#]", "", words) == re.sub(r"[^{}%#]", "", text), (text, words)
+
+
 def test_templates_give_back_their_authors_calls(catalogue: Catalogue) -> None:
     """For every request of the bank: the template filled with the author's values is the author's call, and its text is the author's text."""
     checked = 0
@@ -232,3 +244,33 @@ def test_what_a_plan_is_about_shows_in_its_text() -> None:
                 if not s.get("silent")
             )
             assert file.tellers == (plan.endpoints if ways >= scenarios.FEW_WAYS else {min(plan.endpoints)}), file.path
+
+
+def test_doubts_speak_against_what_nobody_said() -> None:
+    """A true call stands without doubts; a number of another size, a field out of the air and a row left out do not; what the program has
+    shown counts as said, and numbers in other units are measured by the model's."""
+    from gennx.generators.doubts import doubts
+
+    def talk(*said: str, system: str = "모델 단위는 kN, m") -> list[dict[str, str]]:
+        return [{"role": "system", "content": system}, *({"role": "user", "content": text} for text in said)]
+
+    asked = talk("12번 절점 (3.6, 0, 4.2 m), 13번 절점 (7200 mm, 0, 4.2 m) 추가")
+    true = {"Assign": {"12": {"X": 3.6, "Y": 0, "Z": 4.2}, "13": {"X": 7.2, "Y": 0, "Z": 4.2}}}
+    found = doubts(asked, [{"name": "POST /db/node", "arguments": true}])
+    assert not found.invalid and not found.unsaid and not found.unused
+
+    wrong = {"Assign": {"12": {"X": 3.6, "Y": 0, "Z": 4.2}, "13": {"X": 72, "Y": 0, "Z": 4.2}}}
+    assert [gap.place for gap in doubts(asked, [{"name": "POST /db/node", "arguments": wrong}]).unsaid] == [
+        "Assign/13/X"
+    ]
+    short = {"Assign": {"12": true["Assign"]["12"]}}
+    assert doubts(asked, [{"name": "post_db_node", "arguments": short}]).unused == ("13", "7200")
+    broken = {"Assign": {"12": {"X": "3.6"}}}
+    assert doubts(asked, [{"name": "POST /db/node", "arguments": broken}]).invalid
+
+    answered = [*talk("절점 어디까지 있어?"), {"role": "tool", "content": '{"NODE":{"7":{"X":1.25}}}'}]
+    later = [*answered, {"role": "user", "content": "그 X 값으로 하나 더"}]
+    assert not doubts(later, [{"name": "POST /db/node", "arguments": {"Assign": {"8": {"X": 1.25}}}}]).unsaid
+    millimetres = talk("21번 절점 X를 3.5 m로", system="The model is in N, mm.")
+    assert not doubts(millimetres, [{"name": "PUT /db/node", "arguments": {"Assign": {"21": {"X": 3500}}}}]).unsaid
+    assert doubts(millimetres, [{"name": "PUT /db/node", "arguments": {"Assign": {"21": {"X": 3.5}}}}]).unsaid

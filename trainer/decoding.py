@@ -8,7 +8,6 @@ were under way start again.
 from __future__ import annotations
 
 import inspect
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,20 +33,37 @@ class Job:
     """A prompt and the tools whose grammar its turn is held to (None: free).
 
     `hint`: about how many characters the turn may have, where that is known; long turns are begun first.
+    `begun`: how many of the prompt's last ids belong to the turn already (the grammar goes on from there).
     """
 
     prompt: list[int]
     tools: Tools | None = None
     hint: int = 0
+    begun: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """The second choice at a place of a turn: its id, its log-probability, and that of what was written before it."""
+
+    place: int
+    token: int
+    logprob: float
+    before: float
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written for the job at `index`: ids without the end token; `cut` where the limit ended it."""
+    """What was written for the job at `index`: ids without the end token; `cut` where the limit ended it.
+
+    `logprob` of the whole turn and `forks`, one a place, where the decoder traces.
+    """
 
     index: int
     ids: list[int]
     cut: bool
+    logprob: float = 0.0
+    forks: tuple[Fork, ...] = ()
 
 
 @dataclass(slots=True)
@@ -57,6 +73,11 @@ class _Row:
     matcher: Any
     ids: list[int] = field(default_factory=list)
     done: bool = False
+    logprob: float = 0.0
+    forks: list[Fork] = field(default_factory=list)
+
+    def written(self, cut: bool) -> Written:
+        return Written(self.index, self.ids, cut, self.logprob, tuple(self.forks))
 
 
 class Decoder:
@@ -78,6 +99,8 @@ class Decoder:
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self._bytes_a_token = 2 * config.num_hidden_layers * heads * size * next(model.parameters()).element_size()
         self.constrainer: Constrainer | None = None
+        self.trace = False
+        """Whether log-probabilities and second choices are noted down."""
 
     def use_grammar(self) -> None:
         """Make ready for jobs with tools."""
@@ -217,6 +240,10 @@ class _Batch:
             _Row(index, len(job.prompt), grammar.matcher(job.tools) if grammar and job.tools is not None else None)
             for index, job in group
         ]
+        if grammar:
+            for row, (_, job) in zip(rows, group, strict=True):
+                for token in job.prompt[len(job.prompt) - job.begun :]:
+                    grammar.consume([row.matcher], [token])
         self._join(rows, cache, mask, logits)
 
     def _join(self, rows: list[_Row], cache: Cache, mask: torch.Tensor, logits: torch.Tensor) -> None:
@@ -241,7 +268,7 @@ class _Batch:
         logits = (
             grammar.apply(self.logits, matchers) if grammar and any(m is not None for m in matchers) else self.logits
         )
-        chosen: list[int] = logits.argmax(dim=-1).tolist()
+        chosen: list[int] = self._traced(logits) if decoder.trace else logits.argmax(dim=-1).tolist()
         for row, token in zip(self.rows, chosen, strict=True):
             if row.done:
                 continue
@@ -249,7 +276,7 @@ class _Batch:
                 row.ids.append(token)
             row.done = token == decoder.renderer.end_id or len(row.ids) >= decoder.limit
             if row.done:
-                ended.append(Written(row.index, row.ids, token != decoder.renderer.end_id))
+                ended.append(row.written(token != decoder.renderer.end_id))
         if all(row.done for row in self.rows):
             return
         if grammar:
@@ -263,16 +290,19 @@ class _Batch:
         assert self.cache is not None
         self.logits = decoder.forward(ids, self.mask, positions, self.cache)
 
+    def _traced(self, logits: torch.Tensor) -> list[int]:
+        """The first choice of every row; notes down its log-probability and the second choice."""
+        values, tokens = logits.float().topk(2, dim=-1)
+        logprobs = (values - logits.float().logsumexp(dim=-1, keepdim=True)).tolist()
+        choices = tokens.tolist()
+        for row, (first, second), (_, other) in zip(self.rows, logprobs, choices, strict=True):
+            if not row.done:
+                if second > float("-inf"):
+                    row.forks.append(Fork(len(row.ids), other, second, row.logprob))
+                row.logprob += first
+        return [first for first, _ in choices]
+
 
 def _widened(states: torch.Tensor, columns: int) -> torch.Tensor:
     """Keys or values (rows, heads, columns, size) with empty columns on the left."""
     return torch.nn.functional.pad(states, (0, 0, columns - states.shape[2], 0))
-
-
-def timed(decoder: Decoder, job: Job) -> tuple[Written, float]:
-    """One job alone, and the seconds it took."""
-    if decoder.device.type == "cuda":
-        torch.cuda.synchronize()
-    started = time.perf_counter()
-    (written,) = decoder.decode([job])
-    return written, time.perf_counter() - started

@@ -46,7 +46,7 @@ def normal_messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 class Engine:
     """A loaded model. `answer` is safe to call from several threads; answers are written one at a time.
 
-    `constrained` holds turns to the grammar of their tools. `retrieve`: how many of the catalogue's tools to find for a
+    `constrained` holds turns to the grammar of their tools. `best_of`: how many alternatives of a doubtful turn are weighed (best_of.py). `retrieve`: how many of the catalogue's tools to find for a
     conversation that brings none; 0 finds none.
     """
 
@@ -56,6 +56,7 @@ class Engine:
     max_new_tokens: int = 1024
     constrained: bool = False
     retrieve: int = 0
+    best_of: int = 1
     lock: Any = None
     decoder: Any = None
 
@@ -81,24 +82,29 @@ class Engine:
         """The model's turn, and the number of tokens read and written."""
         ids = self.renderer.encode(self.prompt(messages, tools))
         with self.lock:
-            written = self._write(ids, tools, limit or self.max_new_tokens)
+            written = self._write(ids, messages, tools, limit or self.max_new_tokens)
         return self.renderer.written(written), len(ids), len(written)
 
-    def _write(self, ids: list[int], tools: list[dict[str, Any]], limit: int) -> list[int]:
+    def _write(
+        self, ids: list[int], messages: list[dict[str, Any]], tools: list[dict[str, Any]], limit: int
+    ) -> list[int]:
         """The model's turn on a prompt, as ids."""
-        if not self.constrained:
+        if not self.constrained and self.best_of == 1:
             from gennx.trainer.generation import generate
 
             return generate(self.model, self.renderer, [ids], limit, 1)[0]
+        from gennx.trainer.best_of import decode_best
         from gennx.trainer.decoding import Decoder, Job
 
         self.decoder = self.decoder or Decoder(self.model, self.renderer, limit, 1)
         self.decoder.limit = limit
-        written: list[int] = next(self.decoder.decode([Job(ids, tools)])).ids
-        return written
+        jobs, talks = [Job(ids, tools if self.constrained else None)], [normal_messages(messages)]
+        best = self.best_of > 1
+        turns = decode_best(self.decoder, jobs, talks, self.best_of) if best else self.decoder.decode(jobs)
+        return list(next(turns).ids)
 
 
-def load_engine(folder: Path, device: str, constrained: bool = False, retrieve: int = 0) -> Engine:
+def load_engine(folder: Path, device: str, constrained: bool = False, retrieve: int = 0, best_of: int = 1) -> Engine:
     """An engine over a run (adapter on its base) or over a merged model folder."""
     from gennx.trainer.config import ModelSettings
     from gennx.trainer.models import load_model, load_tokenizer
@@ -106,12 +112,15 @@ def load_engine(folder: Path, device: str, constrained: bool = False, retrieve: 
     if (folder / "run.json").is_file():
         run = load_run(folder)
         model = load_trained(run, device)
-        return Engine(model, run.renderer(), folder.resolve().name, constrained=constrained, retrieve=retrieve)
+        renderer = run.renderer()
+        return Engine(
+            model, renderer, folder.resolve().name, constrained=constrained, retrieve=retrieve, best_of=best_of
+        )
     if not (folder / "config.json").is_file():
         raise TrainerError(f"{folder}: neither a run of gennx-train nor a merged model", "give a folder under runs/")
     model = load_model(folder, ModelSettings(name=str(folder), quantization="none"), device).eval()
     renderer = Renderer(load_tokenizer(folder))
-    return Engine(model, renderer, folder.resolve().name, constrained=constrained, retrieve=retrieve)
+    return Engine(model, renderer, folder.resolve().name, constrained=constrained, retrieve=retrieve, best_of=best_of)
 
 
 def openai_message(turn: Turn) -> dict[str, Any]:

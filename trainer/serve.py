@@ -61,6 +61,13 @@ def pick_runner(run_on: str, live: bool) -> Runner | None:
     "--tools", help="JSON list of tools, a data set file to take them from, or retrieved:10 to find them by request."
 )
 @click.option("--constrained/--free", default=False, help="Hold answers to the grammar of their tools (llguidance).")
+@click.option(
+    "--best-of",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Weigh this many alternatives of a turn that the user's words do not bear out.",
+)
 @click.option("--system", default="", help="System text of the terminal chat and the page.")
 @click.option(
     "--run",
@@ -76,8 +83,8 @@ def pick_runner(run_on: str, live: bool) -> Runner | None:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @one_line_errors
 def main(
-    run: Path, mode: str, tools: str | None, constrained: bool, system: str, run_on: str, live: bool, host: str, port: int,
-    device: str,
+    run: Path, mode: str, tools: str | None, constrained: bool, best_of: int, system: str, run_on: str, live: bool, host: str,
+    port: int, device: str,
 ) -> None:  # fmt: skip
     """Serve RUN (a run folder or a merged model), e.g. gennx-serve runs/tier1 --mode openai"""
     from gennx.trainer.engine import load_engine
@@ -85,7 +92,7 @@ def main(
 
     offered, retrieve = read_tools(tools)
     runner = pick_runner(run_on, live)
-    engine = load_engine(run, pick_device(device), constrained, retrieve)
+    engine = load_engine(run, pick_device(device), constrained, retrieve, best_of)
     if mode == "cli":
         from gennx.trainer.serve_cli import chat
 

@@ -143,7 +143,7 @@ def disjoint(pieces: list[Piece]) -> tuple[list[Piece], set[str]]:
 
 def escape(text: str) -> str:
     """Literal text for Jinja."""
-    return re.sub(r"\{(?=[{%#])", "{{ '{' }}", text)
+    return re.sub(r"\{(?=[{%#]|\Z)", "{{ '{' }}", text)  # at the end a slot may follow
 
 
 def assemble(text: str, pieces: Sequence[Piece], lang: str, start: int = 0) -> str:

@@ -107,6 +107,13 @@ def finish(items: Sequence[Item], predictions: Path, folder: Folder) -> None:
 @click.option(
     "--constrained/--free", default=False, help="Hold the model to the grammar of the offered tools (llguidance)."
 )
+@click.option(
+    "--best-of",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Weigh this many alternatives of a turn that the user's words do not bear out.",
+)
 @click.option("--base", is_flag=True, help="Evaluate the base of the run, without what was trained.")
 @click.option("--rollout", is_flag=True, help="Also run whole dialogues on the model's own calls, on the emulator.")
 @click.option("--predictions", type=click.Path(path_type=Path), help="Score this file instead of generating.")
@@ -127,7 +134,7 @@ def finish(items: Sequence[Item], predictions: Path, folder: Folder) -> None:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @one_line_errors
 def main(
-    model: str | None, data: Path, split: str, tools: str, constrained: bool, base: bool, rollout: bool,
+    model: str | None, data: Path, split: str, tools: str, constrained: bool, best_of: int, base: bool, rollout: bool,
     predictions: Path | None, endpoint: str | None, prepare: Path | None, no_score: bool, batch_size: str,
     timed: int | None, max_new_tokens: int, limit: int | None, seed: int, out: Path | None, overwrite: bool, device: str,
 ) -> None:  # fmt: skip
@@ -149,7 +156,10 @@ def main(
         return
     from gennx.trainer.evaluation.keeping import ITEMS, PREDICTIONS, Folder
 
+    if best_of > 1 and endpoint:
+        raise TrainerError("--best-of needs a model of our own", "leave it out with --endpoint")
     mode = "endpoint" if endpoint else "constrained" if constrained else "free"
+    mode += f", best of {best_of}" if best_of > 1 else ""
     what = {
         "model": (model or str(predictions)) + (" (base)" if base else ""), "mode": "predictions" if predictions else mode,
         "data": str(data), "split": data.stem if data.is_file() else split,
@@ -182,7 +192,7 @@ def main(
         elif left and decoder is not None:
             from gennx.trainer.evaluation.subject import generate_all
 
-            took = generate_all(decoder, left, constrained, folder.keep, timed)
+            took = generate_all(decoder, left, constrained, folder.keep, timed, best_of)
     except KeyboardInterrupt:
         folder.close()
         note(f"\ninterrupted; what is written is kept in {folder.path}, run the same command again to go on")
@@ -194,7 +204,7 @@ def main(
     if rollout and decoder is not None:
         from gennx.trainer.evaluation.rollout import roll_out
 
-        folder.what["rollout"] = roll_out(decoder, items, constrained, folder.path)
+        folder.what["rollout"] = roll_out(decoder, items, constrained, folder.path, best_of)
         folder.close({"turns": 1, **(folder.what.get("took") or {})})
     if not no_score:
         finish(items, folder.path / PREDICTIONS, folder)

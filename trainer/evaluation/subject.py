@@ -9,7 +9,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from gennx.trainer.errors import TrainerError
 from gennx.trainer.evaluation.items import Item
 
 if TYPE_CHECKING:
-    from gennx.trainer.decoding import Decoder
+    from gennx.trainer.decoding import Decoder, Written
 
 Keep = Callable[[dict[str, Any]], None]
 TIMED = {"cuda": 24, "cpu": 4}
@@ -60,12 +60,18 @@ def timed_first(count: int, wanted: int) -> list[int]:
 
 
 def generate_all(
-    decoder: Decoder, items: Sequence[Item], constrained: bool, keep: Keep, alone_first: int | None = None
+    decoder: Decoder,
+    items: Sequence[Item],
+    constrained: bool,
+    keep: Keep,
+    alone_first: int | None = None,
+    best_of: int = 1,
 ) -> dict[str, Any]:
     """Write every turn with a model of our own, some of them alone first for the latency; returns what it took."""
     import torch
 
-    from gennx.trainer.decoding import Job, timed
+    from gennx.trainer.best_of import decode_best
+    from gennx.trainer.decoding import Job
 
     renderer = decoder.renderer
     jobs = [
@@ -85,15 +91,22 @@ def generate_all(
         row |= {"prompt_tokens": len(jobs[place].prompt)} | ({"cut": True} if cut else {})
         keep(row | ({"latency_s": round(seconds, 4)} if seconds is not None else {}))
 
+    def write(places: Sequence[int]) -> Iterator[Written]:
+        chosen = [jobs[place] for place in places]
+        if best_of > 1:
+            return decode_best(decoder, chosen, [items[place].messages for place in places], best_of)
+        return decoder.decode(chosen)
+
     alone = timed_first(len(jobs), TIMED.get(decoder.device.type, 4) if alone_first is None else alone_first)
     if alone:  # kernels, caches and the grammar engine are set up before the clock runs
-        timed(decoder, Job(jobs[alone[0]].prompt, jobs[alone[0]].tools))
+        list(write(alone[:1]))
     for place in alone:
-        written, seconds = timed(decoder, jobs[place])
-        put(place, written.ids, written.cut, seconds)
+        began = time.perf_counter()
+        (written,) = write([place])
+        put(place, written.ids, written.cut, time.perf_counter() - began)
     rest = [place for place in range(len(jobs)) if place not in set(alone)]
     started, tokens = time.perf_counter(), 0
-    for written in decoder.decode([jobs[place] for place in rest]):
+    for written in write(rest):
         put(rest[written.index], written.ids, written.cut)
         tokens += len(written.ids)
     seconds = time.perf_counter() - started

@@ -1,0 +1,113 @@
+"""What speaks against a call that a model wrote, from the conversation alone: values that nobody said, numbers of the request that it leaves out.
+
+The same eyes as the grounding checker's, without the true call at hand. A doubt is no proof: a value may follow from the request by working
+(coordinates from spans), a number may be mere context (the 12th floor).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from gennx.generators.evidence import Haystack, evidence, run_evidence
+from gennx.generators.grounding import Ungrounded, check
+from gennx.generators.leaves import Leaf, call_leaves, elements
+from gennx.generators.lexicon import Lexicon, lexicon_of
+from gennx.generators.model_units import KN_M, OTHERS, Units
+from gennx.schemas import Validation, load_catalogue
+from gennx.schemas.catalogue import Tool
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """`invalid`: the first broken rule of a schema. `unsaid`: values of the calls that the conversation does not hold. `unused`: numbers of what the
+    user said last that no value of the calls stands for."""
+
+    invalid: str | None
+    unsaid: tuple[Ungrounded, ...]
+    unused: tuple[str, ...]
+
+
+def units_of(system: str) -> Units:
+    """The model's units that a system prompt states; kN and m where it states none."""
+    return next((u for u in OTHERS if re.search(rf"(?<![A-Za-z]){re.escape(u.written)}(?![A-Za-z])", system)), KN_M)
+
+
+def doubts(messages: Sequence[Message], calls: Sequence[dict[str, Any]]) -> Doubts:
+    """What speaks against calls (`{"name", "arguments"}`) as the next turn after these messages. Tools outside the catalogue are not judged."""
+    users = [str(m["content"]) for m in messages if m["role"] == "user"]
+    shown = "\n".join(str(m["content"]) for m in messages if m["role"] in ("tool", "system"))
+    size = units_of("\n".join(str(m["content"]) for m in messages if m["role"] == "system")).size
+    said = "\n".join(users)
+    hay = Haystack(said, size)
+    known = [(tool, c["arguments"]) for c in calls if (tool := _tool(str(c["name"]))) is not None]
+    invalid: str | None = None
+    unsaid: list[Ungrounded] = []
+    for tool, arguments in known:
+        problems = _validation().problems(tool, arguments)
+        if problems:
+            invalid = invalid or str(problems[0])
+            continue
+        gaps = check(said, tool, arguments, _lexicon(tool.endpoint.uri), hay)
+        unsaid += [gap for gap in gaps if not _shown(gap, tool, arguments, shown)]
+    fresh = bool(messages) and messages[-1]["role"] == "user" and len(known) == len(calls)
+    unused = _unused(Haystack(users[-1], size), known) if fresh and users and not invalid else ()
+    return Doubts(invalid, tuple(unsaid), unused)
+
+
+def _shown(gap: Ungrounded, tool: Tool, arguments: dict[str, Any], shown: str) -> bool:
+    """True for a value that the program's answers hold, and for record numbers that go on from ones there (or from none)."""
+    if re.search(rf"(?<![\w.]){re.escape(str(gap.value))}(?![\w.])", shown):
+        return True
+    keys = sorted(int(k) for k in arguments.get("Assign", {}) if k.isdigit())
+    if not gap.place.startswith("Assign/") or gap.place.count("/") > 1 or tool.method != "POST" or not keys:
+        return False
+    after = keys[0] == 1 or re.search(rf"(?<!\d){keys[0] - 1}(?!\d)", shown) is not None
+    return after and keys == list(range(keys[0], keys[0] + len(keys)))
+
+
+def _unused(hay: Haystack, calls: Sequence[tuple[Tool, dict[str, Any]]]) -> tuple[str, ...]:
+    spans = [span for tool, arguments in calls for span in _spans(hay, tool, arguments)]
+    free = (n for n in hay.reading.numbers if not n.glued and not n.word)
+    return tuple(n.written for n in free if not any(start < n.end and n.start < end for start, end in spans))
+
+
+def _spans(hay: Haystack, tool: Tool, arguments: dict[str, Any]) -> list[tuple[int, int]]:
+    """Where a call's values may be said."""
+    words = _lexicon(tool.endpoint.uri)
+    leaves = call_leaves(tool, arguments)
+    parts = [part for leaf in leaves for part in ([leaf, *elements(leaf)] if leaf.kind == "list" else [leaf])]
+    found = [e for part in parts for e in evidence(part, words, hay)]
+    for column in _columns(leaves):
+        found += run_evidence(column, hay)
+    return [(e.start, e.end) for e in found]
+
+
+def _columns(leaves: Sequence[Leaf]) -> list[list[int]]:
+    """Whole numbers that stand in one field of several records or rows."""
+    columns: dict[str, list[int]] = defaultdict(list)
+    for leaf in leaves:
+        if leaf.kind in ("key", "number") and isinstance(leaf.value, int) and leaf.value not in columns[leaf.field]:
+            columns[leaf.field].append(leaf.value)
+    return [values for values in columns.values() if len(values) > 1]
+
+
+@lru_cache(maxsize=1)
+def _validation() -> Validation:
+    return Validation()
+
+
+def _tool(name: str) -> Tool | None:
+    catalogue = load_catalogue()
+    return catalogue.tools.get(name) or catalogue.snake_tools.get(name)
+
+
+@lru_cache(maxsize=512)
+def _lexicon(uri: str) -> Lexicon:
+    return lexicon_of(load_catalogue().endpoint(uri))

@@ -1,0 +1,132 @@
+"""Best of several: weigh a doubtful turn against what the user said, and take the best of the model's alternatives.
+
+A call's values are said by the user or follow from what was said: that is how the training data are made, and it can be checked without the true call
+(`gennx.generators.doubts`). A turn against which something speaks is begun again where the model hesitated most, each time with its second choice, and
+continued greedily; of all these the one with the highest weight is taken: its log-probability less what speaks against it. No sampling, so the
+same prompt gives the same turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gennx.trainer.decoding import Decoder, Fork, Job, Written
+from gennx.trainer.rendering import parse_turn
+
+Messages = Sequence[dict[str, Any]]
+ROUNDS = 3
+"""How often the best so far is begun again while something speaks against it; each round may put one more place right."""
+LEAST = -8.0
+"""Second choices that the model takes for less likely (log-probability) are left out."""
+INVALID, UNSAID, UNUSED, ASKED = 4.0, 3.5, 1.0, 0.8
+"""What speaks against a turn, in units of log-probability: calls that the schema refuses, values that nobody said, each number of the request that
+stands for nothing (two at most), and words alone where the user has just asked for something.
+
+Log-likelihood ratios of right and wrong turns of round 4's SmolLM2 on generated requests in unseen phrasing: values unsaid in 1 of 185 right
+and 45 of 90 wrong calls, numbers unused in 12 and 45 % of the rest."""
+MOST_UNUSED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A turn as it may be written: `calls` in number, `against` it all but the `unused` numbers of the request, places to begin it again."""
+
+    ids: list[int]
+    cut: bool
+    logprob: float
+    forks: tuple[Fork, ...]
+    against: float
+    calls: int = 0
+    unused: int = 0
+
+    @property
+    def doubtful(self) -> bool:
+        return bool(self.against or self.unused)
+
+    @property
+    def score(self) -> float:
+        return self.logprob - self.against - UNUSED * self.unused
+
+
+def judge(decoder: Decoder, messages: Messages, ids: list[int], cut: bool, logprob: float, forks: tuple[Fork, ...]) -> Candidate:  # fmt: skip
+    """A written turn as a candidate. Words may be put in many ways, so that their first token's log-probability counts alone."""
+    from gennx.generators.doubts import doubts
+
+    turn = parse_turn(decoder.renderer.decode(ids))
+    if turn.problems or cut:
+        return Candidate(ids, cut, logprob, forks, INVALID)
+    if turn.calls:
+        found = doubts(messages, turn.calls)
+        against = INVALID * (found.invalid is not None) + UNSAID * bool(found.unsaid)
+        return Candidate(ids, cut, logprob, forks, against, len(turn.calls), min(len(found.unused), MOST_UNUSED))
+    first = next((fork.before for fork in forks if fork.place == 1), logprob)
+    asked = bool(messages) and messages[-1]["role"] == "user"
+    return Candidate(ids, cut, first, tuple(f for f in forks if f.place == 0), ASKED if asked else 0.0)
+
+
+def better(new: Candidate, old: Candidate) -> bool:
+    """Whether an alternative is worth more. Numbers that one leaves unused speak only between turns with as many calls: requests in order are
+    answered one by one, and their numbers with them."""
+    if new.calls and old.calls and new.calls != old.calls:
+        new = replace(new, unused=old.unused)
+    return new.score > old.score
+
+
+def decode_best(decoder: Decoder, jobs: Sequence[Job], talks: Sequence[Messages], count: int) -> Iterator[Written]:
+    """Every job's best turn. `talks`: the messages that the prompts were made of; `count`: alternatives to weigh in a round."""
+    best: dict[int, Candidate] = {}
+    for one in _traced(decoder, jobs):
+        found = judge(decoder, talks[one.index], one.ids, one.cut, one.logprob, one.forks)
+        if found.doubtful:
+            best[one.index] = found
+        else:
+            yield one
+    doubtful = set(best)
+    for _ in range(ROUNDS):
+        before = dict(best)
+        begun = [(index, fork) for index in sorted(doubtful) for fork in _hesitations(before[index], count)]
+        for (index, fork), one in _continued(decoder, jobs, before, begun):
+            start = [*before[index].ids[: fork.place], *_token(decoder, fork)]
+            sofar = fork.before + fork.logprob
+            forks = tuple(replace(f, place=len(start) + f.place, before=sofar + f.before) for f in one.forks)
+            found = judge(decoder, talks[index], start + one.ids, one.cut, sofar + one.logprob, forks)
+            if better(found, best[index]):
+                best[index] = found
+        doubtful = {index for index in doubtful if best[index] is not before[index] and best[index].doubtful}
+    for index, found in best.items():
+        yield Written(index, found.ids, found.cut, found.logprob)
+
+
+def _traced(decoder: Decoder, jobs: Sequence[Job]) -> Iterator[Written]:
+    decoder.trace = True
+    try:
+        yield from decoder.decode(jobs)
+    finally:
+        decoder.trace = False
+
+
+def _hesitations(found: Candidate, count: int) -> list[Fork]:
+    """The second choices that the model found likeliest."""
+    likely = [fork for fork in found.forks if fork.logprob > LEAST]
+    return sorted(likely, key=lambda fork: (-fork.logprob, fork.place))[:count]
+
+
+def _token(decoder: Decoder, fork: Fork) -> list[int]:
+    return [] if fork.token == decoder.renderer.end_id else [fork.token]
+
+
+def _continued(
+    decoder: Decoder, jobs: Sequence[Job], found: dict[int, Candidate], begun: Sequence[tuple[int, Fork]]
+) -> Iterator[tuple[tuple[int, Fork], Written]]:
+    """Each fork with what the model writes after it."""
+    going = [one for one in begun if _token(decoder, one[1])]
+    yield from ((one, Written(0, [], False)) for one in begun if not _token(decoder, one[1]))
+    starts = [[*found[index].ids[: fork.place], fork.token] for index, fork in going]
+    longer = [
+        replace(jobs[index], prompt=jobs[index].prompt + start, begun=len(start))
+        for (index, _), start in zip(going, starts, strict=True)
+    ]
+    for one in _traced(decoder, longer):
+        yield going[one.index], one
