@@ -6,6 +6,7 @@ The same eyes as the grounding checker's, without the true call at hand. A doubt
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ Message = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Doubts:
     """`invalid`: the first broken rule of a schema. `unsaid`: values of the calls that the conversation does not hold. `unused`: numbers of what the
-    user said last that no value of the calls stands for."""
+    user said last that stand for no value of these calls nor of those made since."""
 
     invalid: str | None
     unsaid: tuple[Ungrounded, ...]
@@ -56,9 +57,18 @@ def doubts(messages: Sequence[Message], calls: Sequence[dict[str, Any]]) -> Doub
             continue
         gaps = check(said, tool, arguments, _lexicon(tool.endpoint.uri), hay)
         unsaid += [gap for gap in gaps if not _shown(gap, tool, arguments, shown)]
-    fresh = bool(messages) and messages[-1]["role"] == "user" and len(known) == len(calls)
-    unused = _unused(Haystack(users[-1], size), known) if fresh and users and not invalid else ()
+    done = _calls_since(messages)
+    judged = users and not invalid and len(known) == len(calls)
+    unused = _unused(Haystack(users[-1], size), [*done, *known]) if judged else ()
     return Doubts(invalid, tuple(unsaid), unused)
+
+
+def _calls_since(messages: Sequence[Message]) -> list[tuple[Tool, dict[str, Any]]]:
+    """Calls made since the user spoke last."""
+    last = max((place for place, m in enumerate(messages) if m["role"] == "user"), default=len(messages))
+    made = [call["function"] for m in messages[last:] for call in m.get("tool_calls") or ()]
+    named = [(_tool(str(f["name"])), f["arguments"]) for f in made]
+    return [(tool, json.loads(a) if isinstance(a, str) else a) for tool, a in named if tool is not None]
 
 
 def _shown(gap: Ungrounded, tool: Tool, arguments: dict[str, Any], shown: str) -> bool:

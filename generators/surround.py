@@ -57,6 +57,10 @@ def _noise(text: str, rng: random.Random) -> str:
     )  # fmt: skip
 
 
+_SPOKEN = re.compile(r"(?:[요다줘해함임음죠까자라어아네게봐렴셔용]|바람|부탁|요망|필요|ㄱㄱ)$")
+"""Ends of what is spoken; after a bare noun thanks need a stop (총질량. 감사합니다)."""
+
+
 def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, opening: bool = True) -> str:
     """The text with what surrounds it, more or less of it by `strength` (0 leaves it alone); nobody greets in the middle of a talk."""
     pool = pools()[lang]
@@ -95,7 +99,7 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, op
             if re.search(r"[.!?~:)ㅎㅠ]\s*$", text) or several
             else rng.choice((".", ".", ","))
             if lang == "en"
-            else rng.choice((".", "", "~", ","))
+            else rng.choice((".", "", "~", ",") if _SPOKEN.search(text) else (".", ",", "."))
         )
         after = _noise(rng.choice(fitting), rng)
         text = f"{text.rstrip()}{stop}{gap}{_lower(after, rng) if stop == ',' else after}"

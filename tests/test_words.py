@@ -268,6 +268,11 @@ def test_doubts_speak_against_what_nobody_said() -> None:
     broken = {"Assign": {"12": {"X": "3.6"}}}
     assert doubts(asked, [{"name": "POST /db/node", "arguments": broken}]).invalid
 
+    both = [*talk("5번 절점 (1, 2, 3) 넣고, 그다음 5번에 DL로 아래 10 kN"), {"role": "assistant", "tool_calls": [
+        {"function": {"name": "POST /db/node", "arguments": {"Assign": {"5": {"X": 1, "Y": 2, "Z": 3}}}}}]}]  # fmt: skip
+    assert doubts(both, []).unused == ("10",)
+    load = {"Assign": {"5": {"ITEMS": [{"LCNAME": "DL", "FZ": -10}]}}}
+    assert not doubts(both, [{"name": "POST /db/cnld", "arguments": load}]).unused
     answered = [*talk("절점 어디까지 있어?"), {"role": "tool", "content": '{"NODE":{"7":{"X":1.25}}}'}]
     later = [*answered, {"role": "user", "content": "그 X 값으로 하나 더"}]
     assert not doubts(later, [{"name": "POST /db/node", "arguments": {"Assign": {"8": {"X": 1.25}}}}]).unsaid
