@@ -18,8 +18,6 @@ from gennx.trainer.rendering import parse_turn
 Messages = Sequence[dict[str, Any]]
 ROUNDS = 3
 """How often the best so far is begun again while something speaks against it; each round may put one more place right."""
-LEAST = -8.0
-"""Second choices that the model takes for less likely (log-probability) are left out."""
 INVALID, UNSAID, UNUSED, ASKED = 4.0, 3.5, 1.0, 0.8
 """What speaks against a turn, in units of log-probability: calls that the schema refuses, values that nobody said, each number of the request that
 stands for nothing (two at most; of words only where they end a job), and words alone where the user has just asked for something.
@@ -27,6 +25,8 @@ stands for nothing (two at most; of words only where they end a job), and words 
 Log-likelihood ratios of right and wrong turns of round 4's SmolLM2 on generated requests in unseen phrasing: values unsaid in 1 of 185 right
 and 45 of 90 wrong calls, numbers unused in 12 and 45 % of the rest."""
 MOST_UNUSED = 2
+MORE, MOST_MORE = 1.0, 4
+"""For each further value unsaid, so that one put right of several counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ def judge(decoder: Decoder, messages: Messages, ids: list[int], cut: bool, logpr
     found = doubts(messages, turn.calls)
     unused = min(len(found.unused), MOST_UNUSED)
     if turn.calls:
-        against = INVALID * (found.invalid is not None) + UNSAID * bool(found.unsaid)
+        more = min(max(len(found.unsaid) - 1, 0), MOST_MORE)
+        against = INVALID * (found.invalid is not None) + UNSAID * bool(found.unsaid) + MORE * more
         return Candidate(ids, cut, logprob, forks, against, len(turn.calls), unused)
     first = next((fork.before for fork in forks if fork.place == 1), logprob)
     begun = tuple(fork for fork in forks if fork.place == 0)
@@ -111,8 +112,8 @@ def _traced(decoder: Decoder, jobs: Sequence[Job]) -> Iterator[Written]:
 
 
 def _hesitations(found: Candidate, count: int) -> list[Fork]:
-    """The second choices that the model found likeliest."""
-    likely = [fork for fork in found.forks if fork.logprob > LEAST]
+    """The second choices that the model found likeliest, of those that may still win: a turn is no likelier than its beginning."""
+    likely = [fork for fork in found.forks if fork.before + fork.logprob > found.score]
     return sorted(likely, key=lambda fork: (-fork.logprob, fork.place))[:count]
 
 
