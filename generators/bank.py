@@ -179,6 +179,10 @@ def to_block(h: Harvested, ident: str, keep: bool = False) -> str:
     return f"[{h.method} {ident}{' keep' if keep else ''}]\n{h.text}\n=> {json.dumps(h.call, ensure_ascii=False)}\n:: {json.dumps(h.slots, ensure_ascii=False)}\n"
 
 
+_CALL = re.compile(r'=> \{["}]')
+"""A line with a call; requests too may have lines that begin with =>."""
+
+
 def read_templates(path: Path, lang: str) -> Iterator[Template]:
     """Blocks of one template file. Raises TemplateProblem for a broken one."""
     try:
@@ -201,7 +205,7 @@ def read_templates(path: Path, lang: str) -> Iterator[Template]:
                     f"{path}:{number}: a block begins with a line like [POST 1f3c9a02] or [POST 1f3c9a02 keep]"
                 )
             start = number
-        elif call is None and line.startswith("=> "):
+        elif call is None and _CALL.match(line):
             call = _json(line[3:], path, number)
         elif call is not None:
             if not line.startswith(":: "):

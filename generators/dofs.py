@@ -33,6 +33,8 @@ _TORSION = re.compile(r"비틀림|비틀|torsion|twist", re.I)
 _WARP = re.compile(r"뒤틀림|와핑|워핑|warp|Rw|7자유도|일곱", re.I)
 _BITS = re.compile(r"(?<![\d.])[01](?:[\s,|\t]{0,3}[01]){4,6}(?![\d.])")
 _CLAUSE = re.compile(r"[.\n;]|,\s(?=\D{0,12}\d{2})")
+_END = re.compile(r"(?<![A-Za-z])[ij]\s?-?(?:단|측|쪽|\s?ends?(?![a-z]))|시작단|끝단", re.I)
+"""The ends of a member, told apart: i단 My, j단 My Mz."""
 NAMES = {
     "ko": ("X 이동", "Y 이동", "Z 이동", "X축 회전", "Y축 회전", "Z축 회전"),
     "en": ("X", "Y", "Z", "RX", "RY", "RZ"),
@@ -69,12 +71,21 @@ def meanings(text: str) -> Iterator[tuple[int, int, str]]:
         if end > at:
             spans.append((at, end))
         at = cut.end() if cut else end
-    for start, end in [*spans, (0, len(text))]:
+    for start, end in [*spans, (0, len(text)), *_ends(text)]:
         found = _components(text[start:end])
         if found:
             flags = "".join("1" if i in found else "0" for i in range(6))
             yield start, end, flags
             yield start, end, flags.translate(str.maketrans("01", "10"))
+
+
+def _ends(text: str) -> list[tuple[int, int]]:
+    """From each member end that is named to the next one or the end of its clause, where two are named."""
+    marks = [found.start() for found in _END.finditer(text)]
+    if len(marks) < 2:
+        return []
+    stops = sorted([*marks, *(cut.start() for cut in re.finditer(r"[.\n;]", text)), len(text)])
+    return [(mark, next(stop for stop in stops if stop > mark)) for mark in marks]
 
 
 def means(text: str, flags: str) -> tuple[int, int] | None:

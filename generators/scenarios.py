@@ -23,7 +23,7 @@ from gennx.generators.bank import ENVIRONMENT, TemplateProblem, renderer
 from gennx.generators.evidence import Haystack, number_evidence, run_evidence, text_evidence
 from gennx.generators.grounding import Ungrounded, check
 from gennx.generators.lexicon import LANGUAGES, TEMPLATES, Lexicon
-from gennx.generators.marks import mark
+from gennx.generators.marks import CLOSE, mark
 from gennx.generators.particles import settle
 from gennx.generators.telling import Teller
 from gennx.generators.values import clean, tidy
@@ -325,12 +325,16 @@ def calls(plan: Plan, scope: Mapping[str, Any], idents: tuple[str, ...] = ()) ->
 # ---------------------------------------------------------------- words
 
 
+_TWICE = re.compile(f"번({CLOSE})번")
+"""A list that says 번 itself, before the author's own."""
+
+
 def say(plan: Plan, text: str, scope: Mapping[str, Any], lang: str, rng: random.Random, teller: Teller) -> str:
     """A wording with its parameters said, each marked."""
     said = {
         name: mark(i, _said(plan.params.get(name, {}), value, teller)) for i, (name, value) in enumerate(scope.items())
     }
-    out = renderer(text)(**said)
+    out = _TWICE.sub("번\\1", renderer(text)(**said))
     return settle(out) if lang == "ko" else forms.article(out)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gennx.generators import forms
-from gennx.generators.bank import Bank, Template, missing_names
+from gennx.generators.bank import Bank, Template, missing_names, read_templates, to_block
 from gennx.generators.drawing import draw
 from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import check, without_unsaid
@@ -170,15 +170,16 @@ def test_harvest_makes_slots_and_loops(catalogue: Catalogue) -> None:
     assert len(lengths) > 2
 
 
-def test_braces_in_a_request_are_words(catalogue: Catalogue) -> None:
+def test_braces_and_arrows_in_a_request_are_words(catalogue: Catalogue, tmp_path: Path) -> None:
     tool = catalogue.tool("db/CONS", "POST")
+    lexicon = lexicon_of(tool.endpoint)
     call = {"Assign": {n: {"ITEMS": [{"CONSTRAINT": "1110000"}]} for n in ("12", "13")}}
-    for text in ("절점 {12, 13} 핀으로 {# 급함 #}", "pin {{12}} and {13} {% please %}"):
-        made = harvest(text, "ko", tool, call, lexicon_of(tool.endpoint))
-        template = Template("t", "ko", "POST", made.text, made.call, made.slots)
-        drawn = draw(template, tool.endpoint, lexicon_of(tool.endpoint), random.Random(1))
+    for text in ("절점 {12, 13} 핀으로 {# 급함 #}", "pin {{12}} and {13} {% please %}", "절점 12, 13\n=> 핀\n:: 급함"):
+        (tmp_path / "ko.jinja").write_text(to_block(harvest(text, "ko", tool, call, lexicon), "ab12"), "utf-8")
+        (template,) = read_templates(tmp_path / "ko.jinja", "ko")
+        drawn = draw(template, tool.endpoint, lexicon, random.Random(1))
         words = words_of(template, drawn, random.Random(1))[0]
-        assert re.sub(r"[^{}%#]", "", words) == re.sub(r"[^{}%#]", "", text), (text, words)
+        assert re.sub(r"[^{}%#=>:]", "", words) == re.sub(r"[^{}%#=>:]", "", text), (text, words)
 
 
 def test_templates_give_back_their_authors_calls(catalogue: Catalogue) -> None:
