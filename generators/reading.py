@@ -5,6 +5,7 @@ This is the only eye of the grounding checker and of the harvester; it knows not
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -154,10 +155,21 @@ def _written_value(match: re.Match[str]) -> Decimal | None:
     return -value if match["sign"] and match["sign"] != "+" else value
 
 
+MOST_STEP = 25
+"""Between numbers of things in a list without spaces."""
+
+
 def _listed_close(match: re.Match[str], text: str) -> bool:
-    """True if commas between groups of three digits may separate small numbers (a colour: 131,131,131) instead of thousands."""
+    """True if commas between groups of three digits may separate small numbers (a colour: 131,131,131) or numbers of things that go up (701,702)
+    instead of thousands."""
     groups = match["digits"].split(",")
-    if len(groups) < 2 or match["exp"] or any("." in g or int(g) > 255 for g in groups):
+    if len(groups) < 2 or match["exp"] or any("." in g for g in groups):
+        return False
+    if len(groups[0]) == 3 and match["unit"] is None:
+        steps = [int(b) - int(a) for a, b in itertools.pairwise(groups)]
+        if all(0 < step <= MOST_STEP for step in steps):
+            return True
+    if any(int(g) > 255 for g in groups):
         return False
     return len(groups) > 2 or re.match(r",\s?\d{1,3}(?![\d,])", text[match.end("digits") :]) is not None
 

@@ -18,7 +18,7 @@ from gennx.trainer.rendering import parse_turn
 Messages = Sequence[dict[str, Any]]
 ROUNDS = 3
 """How often the best so far is begun again while something speaks against it; each round may put one more place right."""
-INVALID, UNSAID, UNUSED, ASKED = 4.0, 3.5, 1.0, 0.8
+INVALID, UNSAID, UNUSED, ASKED = 4.0, 3.5, 1.0, 1.5
 """What speaks against a turn, in units of log-probability: calls that the schema refuses, values that nobody said, each number of the request that
 stands for nothing (two at most; of words only where they end a job), and words alone where the user has just asked for something.
 
