@@ -196,6 +196,24 @@ class Definitions:
         return wanted
 
 
+def unshown(schema: dict[str, Any], value: Any, path: str = "") -> str | None:
+    """The first field of a call that a tool definition does not name, None where all are named."""
+    if isinstance(value, list):
+        inner = schema.get("items", {})
+        return next((gap for v in value if (gap := unshown(inner, v, path))), None)
+    if not isinstance(value, dict):
+        return None
+    named, any_key = schema.get("properties", {}), schema.get("additionalProperties")
+    for key, own in value.items():
+        below = named.get(key, any_key if isinstance(any_key, dict) else None)
+        if below is None:
+            return f"{path}{key}"
+        gap = unshown(below, own, f"{path}{key}.")
+        if gap:
+            return gap
+    return None
+
+
 def undescribe(node: Any, told: set[str] | None = None) -> None:
     """Take the descriptions out of a schema, and long lists of codes that stood in it before (sizes of bars)."""
     told = set() if told is None else told
@@ -226,28 +244,36 @@ def unsaid(endpoint: Endpoint) -> tuple[tuple[tuple[str, ...], str], ...]:
         values = {orjson.dumps(rule["value"]).decode() if "value" in rule else "" for rule in own}
         text = next(iter(values)) if len(values) == 1 and not all(map(_case, own)) else _cases(own)
         path = tuple(field.split("."))
-        short = 0 < len(text) <= (LONGEST_CASES if " for " in text else LONGEST_UNSAID)
+        short = 0 < len(text) <= (LONGEST_CASES if " " in text else LONGEST_UNSAID)
         if short and _wanted(endpoint.schema, path):
             out.append((path, text))
     return tuple(out)
 
 
 def _case(rule: dict[str, Any]) -> str:
-    """The one value of another field under which a rule holds, in words; empty for other rules."""
-    conditions = list(rule.get("if", {}).values())
+    """The state of another field under which a rule holds, in words; empty for rules about several fields."""
+    conditions = list(rule.get("if", {}).items())
     if len(conditions) != 1 or "value" not in rule:
         return ""
     match conditions[0]:
-        case "present" | "absent":
-            return ""
-        case {"starts": start}:
-            return f"{start}..."
-        case {"ends": end}:
-            return f"...{end}"
-        case list() as several:
-            return " or ".join(map(str, several))
-        case value:
-            return str(value)
+        case field, "present":
+            return f"with {_named(field)}"
+        case field, "absent":
+            return f"without {_named(field)}"
+        case _, {"starts": start}:
+            return f"for {start}..."
+        case _, {"ends": end}:
+            return f"for ...{end}"
+        case _, list() as several:
+            return "for " + " or ".join(map(str, several))
+        case _, value:
+            return f"for {value}"
+
+
+def _named(field: str) -> str:
+    """A field, or a row of it: ITEMS.0 is any row, ITEMS.1 a second one."""
+    name, _, row = field.rpartition(".")
+    return {"0": name, "1": f"a second {name}"}.get(row, field) if row.isdigit() else field
 
 
 def _cases(rules: list[dict[str, Any]]) -> str:
@@ -255,7 +281,7 @@ def _cases(rules: list[dict[str, Any]]) -> str:
     if not all(map(_case, rules)):
         return ""
     return ", ".join(
-        f"{rule['value'] if isinstance(rule['value'], str) else orjson.dumps(rule['value']).decode()} for {_case(rule)}"
+        f"{rule['value'] if rule['value'] and isinstance(rule['value'], str) else orjson.dumps(rule['value']).decode()} {_case(rule)}"
         for rule in rules
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gennx.generators.bank import Request, Template, TemplateProblem, ident_of, read_requests, to_block
+from gennx.generators.definitions import unshown
 from gennx.generators.drawing import draw
 from gennx.generators.grounding import NEW_KEY, check, without_unsaid
 from gennx.generators.harvest import Harvested, harvest
@@ -21,6 +22,7 @@ from gennx.generators.lexicon import LANGUAGES, Lexicon, WordsProblem, fields_of
 from gennx.generators.refill import fill, words
 from gennx.schemas import Validation
 from gennx.schemas.catalogue import Catalogue, Endpoint
+from gennx.schemas.projection import parameters
 
 LEAK_LIMIT = 0.03
 
@@ -120,6 +122,10 @@ def _request(
     if not validation.valid(tool, concrete(request.arguments)):
         for problem in validation.problems(tool, concrete(request.arguments))[:3]:
             out.findings.append(Finding(request.place, "invalid", str(problem)))
+        return None
+    hidden = unshown(parameters(tool), concrete(request.arguments))
+    if hidden:
+        out.findings.append(Finding(request.place, "invalid", f"{hidden} is the program's own to write; leave it out"))
         return None
     harvested = harvest(request.user, request.lang, tool, request.arguments, lexicon)
     if harvested.unsaid:

@@ -55,7 +55,7 @@ class Want:
     turn: int = 0
     held_out: bool | None = False
     split: str = "train"
-    composed: float = 0.12
+    composed: float = 0.06
     """Share of composed requests where an endpoint has few words of its own."""
     small: bool = False
     strength: float = 1.0

@@ -22,13 +22,13 @@ _ENDING = re.compile(
     r"(?<=[가-힣]) ?(줘요|줘라|줘|주세요|주세용|주십시오|주시겠어요\?|주실래요\?|주실 수 있나요\?|주시기 바랍니다|주라|줄래\?|주시면 감사하겠습니다|주시면 됩니다)(?=[.!~ ㅎㅠ]*(?:\n|$))"
 )
 _LISTING = re.compile(r"\s*(?:[-*•|#(\d]|[^\n]{0,40}\n)")
-_SENTENCE = re.compile(r"(?:다|요|[a-z])[.!] ?\S")
+_SENTENCE = re.compile(r"(?:다|요|[a-z])[.!] ?\S|[a-z0-9][.?!] [A-Z]")
 _BRIDGE = re.compile(
     r"차로|차선|차량|교량|교각|거더|텐던|트럭|\b(?:lane|vehicle|truck|bridge|pier|girder|tendon|deck)", re.I
 )
 _BUILDING = re.compile(r"층|물류|공장|학교|주차|상가|리모델링|storey|floors|Tower|Warehouse|school|Car park")
 _OPENER = re.compile(
-    r"^(?:우선|먼저|일단|마지막으로|이어서|추가로|아 그리고|그럼|자 이제|참,|OK so|Right,|Also,|And|So|btw|Oh,|Next:|ok,)$"
+    r"^(?:우선|먼저|일단|마지막으로|이어서|추가로|아 그리고|그럼|자 이제|참,|OK so|Right,|Also,|And|So|btw|Oh,|Next:|ok,|One more:|Quick one:)$"
 )
 _STEM = re.compile(r"[해어아여려겨쳐줘와워내]$")
 _KEYS_EN = {"a": "s", "s": "d", "e": "r", "r": "t", "t": "y", "o": "p", "i": "o", "n": "m", "l": "k", "d": "f"}

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from gennx.emulator import Model
+from gennx.generators.definitions import unshown
 from gennx.generators.dialogues import dumps
 from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import Ungrounded, check
@@ -198,24 +199,6 @@ class Verifier:
             if other != split:
                 problem = f"same calls as {where}"
         self.report.note("split leaks", place, problem)
-
-
-def unshown(schema: dict[str, Any], value: Any, path: str = "") -> str | None:
-    """The first field of a call that a tool definition does not name, None where all are named."""
-    if isinstance(value, list):
-        inner = schema.get("items", {})
-        return next((gap for v in value if (gap := unshown(inner, v, path))), None)
-    if not isinstance(value, dict):
-        return None
-    named, any_key = schema.get("properties", {}), schema.get("additionalProperties")
-    for key, own in value.items():
-        below = named.get(key, any_key if isinstance(any_key, dict) else None)
-        if below is None:
-            return f"{path}{key}"
-        gap = unshown(below, own, f"{path}{key}.")
-        if gap:
-            return gap
-    return None
 
 
 @dataclass

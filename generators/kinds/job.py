@@ -171,13 +171,20 @@ _GREETING = re.compile(
 )
 
 
+_TOLD = re.compile(
+    r"방금|아까|지난번|앞서|위에서|던데|[가-힣]네(?:[,.\s]|$)|거든|잖아|just (?:now|entered|added|made)|earlier|last time|a moment ago",
+    re.I,
+)
+"""What a request tells of before it, which is not so beside others."""
 _ARROW = re.compile(r"→|->|=>")
 
 
 def gluable(text: str) -> bool:
     """True for a request that can stand beside another in one message: short, one sentence or a table, nothing told before or after."""
     lines = text.strip()
-    told_apart = re.search(r"[.!?;]\s+\S", lines) or _GREETING.match(lines) or lines[:1] in "-*•·"
+    told_apart = (
+        re.search(r"[.!?;]\s+\S", lines) or _TOLD.search(lines) or _GREETING.match(lines) or lines[:1] in "-*•·"
+    )
     return len(lines) <= LONGEST_GLUED and not told_apart
 
 

@@ -20,9 +20,14 @@ ALONGSIDE = (
     "ope/DIVIDEELEM", "ope/PROJECTSTATUS", "db/STOR", "db/LCOM-GEN", "db/FRLS", "db/PJCF", "db/LENG",
 )  # fmt: skip
 """What people ask for in one breath with other things, besides what is used every day."""
+NEW = "POST /doc/new"
+BUILT = frozenset(
+    {NEW, "POST /db/node", "POST /db/matl", "POST /db/stld", "POST /db/pjcf", "PUT /db/unit", "PUT /db/styp"}
+)
+"""What can be asked for in one breath with a new file, before there is anything else in it."""
 ENDS = {"doc/NEW": -1, "doc/OPEN": -1, "doc/CLOSE": 1}
 """What comes before everything else, and after it."""
-COUNTS = ((2, 3, 4), (5, 3, 2))
+COUNTS = ((2, 3, 4), (6, 3, 1))
 STRUNG = 0.5
 """How many chains and parallel requests are put together so; the others come from plans."""
 TRIES = 8
@@ -58,7 +63,7 @@ def _cases(job: Job, count: int) -> list[Case]:
     cases: list[Case] = []
     tools = [job.tool, *(companion(job, OWN, EVERYDAY + ALONGSIDE) for _ in range(count * 2))]
     for tool in tools:
-        if len(cases) == count or any(tool is c.tool for c in cases):
+        if len(cases) == count or any(tool is c.tool for c in cases) or not _after_new(tool, cases):
             continue
         plain = maker.unfit(tool, "glue", lambda t: gluable(t.text))
         made = maker.case(tool, job.lang, rng, job.want(small=True, strength=0.0, composed=0.0, avoid=plain))
@@ -70,6 +75,12 @@ def _cases(job: Job, count: int) -> list[Case]:
             cases.append(made)
     rng.shuffle(cases)
     return sorted(cases, key=lambda c: ENDS.get(c.tool.endpoint.uri, 0))
+
+
+def _after_new(tool: Tool, cases: list[Case]) -> bool:
+    """False where one of the requests begins a new file and another wants something in it."""
+    names = {tool.name, *(c.tool.name for c in cases)}
+    return NEW not in names or names <= BUILT
 
 
 def companion(job: Job, own: float, others: tuple[str, ...] = EVERYDAY) -> Tool:
