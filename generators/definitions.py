@@ -255,18 +255,19 @@ def _case(rule: dict[str, Any]) -> str:
     conditions = list(rule.get("if", {}).items())
     if len(conditions) != 1 or "value" not in rule:
         return ""
-    match conditions[0]:
-        case field, "present":
+    field, wanted = conditions[0]
+    match wanted:
+        case "present":
             return f"with {_named(field)}"
-        case field, "absent":
+        case "absent":
             return f"without {_named(field)}"
-        case _, {"starts": start}:
+        case {"starts": start}:
             return f"for {start}..."
-        case _, {"ends": end}:
+        case {"ends": end}:
             return f"for ...{end}"
-        case _, list() as several:
+        case list() as several:
             return "for " + " or ".join(map(str, several))
-        case _, value:
+        case value:
             return f"for {value}"
 
 

@@ -106,6 +106,8 @@ def test_best_of_takes_the_alternative_that_the_check_prefers(model: Any, monkey
     assert found[3].ids == greedy[3].ids
     for index in range(3):
         assert found[index].ids != greedy[index].ids, index
+        assert found[index].weighed[0] == (greedy[index].ids, greedy[index].logprob, 50.0)
+        assert (found[index].ids, found[index].logprob, 0.0) in found[index].weighed
         ends = [] if found[index].cut else [FAKE.end_id]
         true = logprob_of(model, asked[index].prompt, found[index].ids + ends)
         assert found[index].logprob == pytest.approx(true, abs=1e-2)

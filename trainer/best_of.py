@@ -49,6 +49,10 @@ class Candidate:
     def score(self) -> float:
         return self.logprob - self.against - UNUSED * self.unused
 
+    @property
+    def weighed(self) -> tuple[list[int], float, float]:
+        return self.ids, self.logprob, self.against + UNUSED * self.unused
+
 
 def judge(decoder: Decoder, messages: Messages, ids: list[int], cut: bool, logprob: float, forks: tuple[Fork, ...]) -> Candidate:  # fmt: skip
     """A written turn as a candidate. Words may be put in many ways, so that their first token's log-probability counts alone."""
@@ -81,10 +85,12 @@ def better(new: Candidate, old: Candidate) -> bool:
 def decode_best(decoder: Decoder, jobs: Sequence[Job], talks: Sequence[Messages], count: int) -> Iterator[Written]:
     """Every job's best turn. `talks`: the messages that the prompts were made of; `count`: alternatives to weigh in a round."""
     best: dict[int, Candidate] = {}
+    weighed: dict[int, list[Candidate]] = {}
     for one in _traced(decoder, jobs):
         found = judge(decoder, talks[one.index], one.ids, one.cut, one.logprob, one.forks)
         if found.doubtful:
             best[one.index] = found
+            weighed[one.index] = [found]
         else:
             yield one
     doubtful = set(best)
@@ -96,11 +102,12 @@ def decode_best(decoder: Decoder, jobs: Sequence[Job], talks: Sequence[Messages]
             sofar = fork.before + fork.logprob
             forks = tuple(replace(f, place=len(start) + f.place, before=sofar + f.before) for f in one.forks)
             found = judge(decoder, talks[index], start + one.ids, one.cut, sofar + one.logprob, forks)
+            weighed[index].append(found)
             if better(found, best[index]):
                 best[index] = found
         doubtful = {index for index in doubtful if best[index] is not before[index] and best[index].doubtful}
     for index, found in best.items():
-        yield Written(index, found.ids, found.cut, found.logprob)
+        yield Written(index, found.ids, found.cut, found.logprob, weighed=tuple(c.weighed for c in weighed[index]))
 
 
 def _traced(decoder: Decoder, jobs: Sequence[Job]) -> Iterator[Written]:

@@ -56,7 +56,8 @@ class Fork:
 class Written:
     """What was written for the job at `index`: ids without the end token; `cut` where the limit ended it.
 
-    `logprob` of the whole turn and `forks`, one a place, where the decoder traces.
+    `logprob` of the whole turn and `forks`, one a place, where the decoder traces. `weighed`: what best_of weighed, itself included: ids,
+    log-probability, and the weight of what speaks against them.
     """
 
     index: int
@@ -64,6 +65,7 @@ class Written:
     cut: bool
     logprob: float = 0.0
     forks: tuple[Fork, ...] = ()
+    weighed: tuple[tuple[list[int], float, float], ...] = ()
 
 
 @dataclass(slots=True)

@@ -85,11 +85,17 @@ def generate_all(
     if decoder.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
 
-    def put(place: int, ids: list[int], cut: bool, seconds: float | None = None) -> None:
+    def put(place: int, written: Written, seconds: float | None = None) -> None:
         item = items[place]
-        row = {"id": item.id, "turn": item.turn, "text": renderer.decode(ids), "tokens": len(ids)}
-        row |= {"prompt_tokens": len(jobs[place].prompt)} | ({"cut": True} if cut else {})
-        keep(row | ({"latency_s": round(seconds, 4)} if seconds is not None else {}))
+        row: dict[str, Any] = {"id": item.id, "turn": item.turn, "text": renderer.decode(written.ids)}
+        row |= {"tokens": len(written.ids), "prompt_tokens": len(jobs[place].prompt)}
+        row |= {"cut": True} if written.cut else {}
+        row |= {"latency_s": round(seconds, 4)} if seconds is not None else {}
+        if written.weighed:
+            row["weighed"] = [
+                [renderer.decode(ids), round(logprob, 3), against] for ids, logprob, against in written.weighed
+            ]
+        keep(row)
 
     def write(places: Sequence[int]) -> Iterator[Written]:
         chosen = [jobs[place] for place in places]
@@ -103,11 +109,11 @@ def generate_all(
     for place in alone:
         began = time.perf_counter()
         (written,) = write([place])
-        put(place, written.ids, written.cut, time.perf_counter() - began)
+        put(place, written, time.perf_counter() - began)
     rest = [place for place in range(len(jobs)) if place not in set(alone)]
     started, tokens = time.perf_counter(), 0
     for written in write(rest):
-        put(rest[written.index], written.ids, written.cut)
+        put(rest[written.index], written)
         tokens += len(written.ids)
     seconds = time.perf_counter() - started
     memory = torch.cuda.max_memory_allocated() / 2**20 if decoder.device.type == "cuda" else None
