@@ -11,7 +11,7 @@ from gennx.generators import forms
 from gennx.generators.bank import Template
 from gennx.generators.drawing import Drawn
 from gennx.generators.marks import mark, unmark
-from gennx.generators.particles import settle
+from gennx.generators.particles import particle, settle
 
 
 def fill(node: Any, drawn: Drawn, row: dict[str, Any] | None = None, at: int = 0, key: int = 0) -> Any:
@@ -72,7 +72,7 @@ def _say(value: Any, spec: dict[str, Any], word: str | None, lang: str, rng: ran
             last = spec if units[-1] else plain
             each = spec if units[0] else plain
             texts = [forms.quantity(v, each, rng) for v in value[:-1]] + [forms.quantity(value[-1], last, rng)]
-            return str(spec["sep"]).join(texts)
+            return _strung(texts, str(spec["sep"]))
         case "run":
             return forms.run(value, lang, rng, spec.get("tag", ""), spec.get("style", ""))
         case "phrase":
@@ -85,6 +85,14 @@ def words(template: Template, drawn: Drawn, rng: random.Random) -> tuple[str, li
     """The finished request, and for each slot the words that say it."""
     text, said = marked_words(template, drawn, rng)
     return unmark(text), said
+
+
+def _strung(texts: list[str], between: str) -> str:
+    """Values in a row; 과 and 와 between them go by the value before."""
+    if between.strip() not in ("과", "와"):
+        return between.join(texts)
+    *firsts, last = texts
+    return "".join(f"{text}{particle(text, '과(와)')} " for text in firsts) + last
 
 
 def marked_words(template: Template, drawn: Drawn, rng: random.Random) -> tuple[str, list[tuple[str, str]]]:

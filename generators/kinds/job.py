@@ -37,7 +37,9 @@ LONGEST_GLUED = 110
 SMALL_RECORDS = 16
 LARGE_RECORD = 900
 """Characters from which on a table holds one record when all of it is read: answers have a limit."""
-NUMBERED_TABLES = frozenset({"serial", "material_id", "section_id", "thickness_id", "record_id"})
+NUMBERED_TABLES = frozenset({"serial", "record_id"})
+THINGS = frozenset({"db/NODE", "db/ELEM", "db/MATL", "db/SECT", "db/THIK"})
+"""Tables whose numbers others go by: bars are entered for a section, so that their records have no numbers of their own."""
 
 
 @dataclass
@@ -234,8 +236,8 @@ def say_keys(tool: Tool, keys: Sequence[int], lang: str, rng: random.Random) -> 
 
 
 def runs_on(endpoint: Endpoint) -> bool:
-    """True for tables whose records have running numbers of their own, not those of a node or element they belong to."""
-    return endpoint.key in NUMBERED_TABLES or endpoint.uri in ("db/NODE", "db/ELEM")
+    """True for tables whose records have running numbers of their own, not those of a node, section or material they belong to."""
+    return endpoint.key in NUMBERED_TABLES or endpoint.uri in THINGS
 
 
 def stock(talk: Talk, tool: Tool, arguments: dict[str, Any], rng: random.Random) -> None:
