@@ -250,10 +250,12 @@ def unsaid(endpoint: Endpoint) -> tuple[tuple[tuple[str, ...], str], ...]:
     return tuple(out)
 
 
-def _case(rule: dict[str, Any]) -> str:
-    """The state of another field under which a rule holds, in words; empty for rules about several fields."""
+def _case(rule: dict[str, Any]) -> str | None:
+    """The state of another field under which a rule holds, in words; empty where it always holds, None for rules about several fields."""
     conditions = list(rule.get("if", {}).items())
-    if len(conditions) != 1 or "value" not in rule:
+    if len(conditions) > 1 or "value" not in rule:
+        return None
+    if not conditions:
         return ""
     field, wanted = conditions[0]
     match wanted:
@@ -261,6 +263,8 @@ def _case(rule: dict[str, Any]) -> str:
             return f"with {_named(field)}"
         case "absent":
             return f"without {_named(field)}"
+        case "":
+            return f"with an empty {_named(field)}"
         case {"starts": start}:
             return f"for {start}..."
         case {"ends": end}:
@@ -278,12 +282,13 @@ def _named(field: str) -> str:
 
 
 def _cases(rules: list[dict[str, Any]]) -> str:
-    """The values of a field case by case, or nothing if a case depends on more than one field."""
-    if not all(map(_case, rules)):
+    """The values of a field case by case, the usual one first; nothing if a case depends on more than one field or two always hold."""
+    cases = [_case(rule) for rule in rules]
+    if None in cases or cases.count("") > 1:
         return ""
     return ", ".join(
-        f"{rule['value'] if rule['value'] and isinstance(rule['value'], str) else orjson.dumps(rule['value']).decode()} {_case(rule)}"
-        for rule in rules
+        f"{rule['value'] if rule['value'] and isinstance(rule['value'], str) else orjson.dumps(rule['value']).decode()} {case}".strip()
+        for case, rule in sorted(zip(cases, rules, strict=True), key=lambda pair: pair[0] != "")
     )
 
 

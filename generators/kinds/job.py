@@ -223,7 +223,7 @@ def joined(pattern: str, texts: Sequence[str]) -> str:
             if before.endswith(".") and text[:1].islower():
                 text = text[0].upper() + text[1:]
         out += text + after
-    return out.replace("?.", "?").replace("?,", "?")
+    return re.sub(r"\?[.,;]", "?", out)
 
 
 def say_keys(tool: Tool, keys: Sequence[int], lang: str, rng: random.Random) -> str:

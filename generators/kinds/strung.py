@@ -58,7 +58,7 @@ def strung(job: Job, kind: str) -> dict[str, Any]:
 
 
 def _cases(job: Job, count: int) -> list[Case]:
-    """Requests that can stand beside each other, one of them the job's own; fewer where none fits. Raises Dropped."""
+    """Requests that can stand beside each other, one of them the job's own, questions last; fewer where none fits. Raises Dropped."""
     rng, maker = job.rng, job.shop.maker
     cases: list[Case] = []
     tools = [job.tool, *(companion(job, OWN, EVERYDAY + ALONGSIDE) for _ in range(count * 2))]
@@ -74,7 +74,7 @@ def _cases(job: Job, count: int) -> list[Case]:
         if one_register([c.text for c in [*cases, made]]):
             cases.append(made)
     rng.shuffle(cases)
-    return sorted(cases, key=lambda c: ENDS.get(c.tool.endpoint.uri, 0))
+    return sorted(cases, key=lambda c: (ENDS.get(c.tool.endpoint.uri, 0), c.text.rstrip().endswith("?")))
 
 
 def _after_new(tool: Tool, cases: list[Case]) -> bool:
