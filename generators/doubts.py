@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from gennx.emulator.rules import default_rules
 from gennx.generators.evidence import Haystack, evidence, run_evidence
 from gennx.generators.grounding import Ungrounded, check
-from gennx.generators.leaves import Leaf, call_leaves, elements
+from gennx.generators.leaves import Leaf, call_leaves, with_elements
 from gennx.generators.lexicon import Lexicon, lexicon_of
 from gennx.generators.model_units import KN_M, OTHERS, Units
-from gennx.schemas import Validation, load_catalogue
 from gennx.schemas.catalogue import Tool
 
 Message = dict[str, Any]
@@ -47,27 +47,29 @@ def doubts(messages: Sequence[Message], calls: Sequence[dict[str, Any]]) -> Doub
     size = units_of("\n".join(str(m["content"]) for m in messages if m["role"] == "system")).size
     said = "\n".join(users)
     hay = Haystack(said, size)
-    known = [(tool, c["arguments"]) for c in calls if (tool := _tool(str(c["name"]))) is not None]
+    rules = default_rules()
+    known = [(tool, c["arguments"]) for c in calls if (tool := rules.catalogue.named(str(c["name"]))) is not None]
     invalid: str | None = None
     unsaid: list[Ungrounded] = []
     for tool, arguments in known:
-        problems = _validation().problems(tool, arguments)
+        problems = rules.validation.problems(tool, arguments)
         if problems:
             invalid = invalid or str(problems[0])
             continue
         gaps = check(said, tool, arguments, _lexicon(tool.endpoint.uri), hay)
         unsaid += [gap for gap in gaps if not _shown(gap, tool, arguments, shown)]
-    done = _calls_since(messages)
     judged = users and not invalid and len(known) == len(calls)
-    unused = _unused(Haystack(users[-1], size), [*done, *known]) if judged else ()
-    return Doubts(invalid, tuple(unsaid), unused)
+    if not judged:
+        return Doubts(invalid, tuple(unsaid), ())
+    last = hay if len(users) == 1 else Haystack(users[-1], size)
+    return Doubts(invalid, tuple(unsaid), _unused(last, [*_calls_since(messages), *known]))
 
 
 def _calls_since(messages: Sequence[Message]) -> list[tuple[Tool, dict[str, Any]]]:
     """Calls made since the user spoke last."""
     last = max((place for place, m in enumerate(messages) if m["role"] == "user"), default=len(messages))
     made = [call["function"] for m in messages[last:] for call in m.get("tool_calls") or ()]
-    named = [(_tool(str(f["name"])), f["arguments"]) for f in made]
+    named = [(default_rules().catalogue.named(str(f["name"])), f["arguments"]) for f in made]
     return [(tool, json.loads(a) if isinstance(a, str) else a) for tool, a in named if tool is not None]
 
 
@@ -92,8 +94,7 @@ def _spans(hay: Haystack, tool: Tool, arguments: dict[str, Any]) -> list[tuple[i
     """Where a call's values may be said."""
     words = _lexicon(tool.endpoint.uri)
     leaves = call_leaves(tool, arguments)
-    parts = [part for leaf in leaves for part in ([leaf, *elements(leaf)] if leaf.kind == "list" else [leaf])]
-    found = [e for part in parts for e in evidence(part, words, hay)]
+    found = [e for part in with_elements(leaves) for e in evidence(part, words, hay)]
     for column in _columns(leaves):
         found += run_evidence(column, hay)
     return [(e.start, e.end) for e in found]
@@ -108,16 +109,6 @@ def _columns(leaves: Sequence[Leaf]) -> list[list[int]]:
     return [values for values in columns.values() if len(values) > 1]
 
 
-@lru_cache(maxsize=1)
-def _validation() -> Validation:
-    return Validation()
-
-
-def _tool(name: str) -> Tool | None:
-    catalogue = load_catalogue()
-    return catalogue.tools.get(name) or catalogue.snake_tools.get(name)
-
-
 @lru_cache(maxsize=512)
 def _lexicon(uri: str) -> Lexicon:
-    return lexicon_of(load_catalogue().endpoint(uri))
+    return lexicon_of(default_rules().catalogue.endpoint(uri))

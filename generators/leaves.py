@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +108,14 @@ def elements(leaf: Leaf) -> list[Leaf]:
         )
         out.extend(elements(inner) if isinstance(value, list) else [inner])
     return out
+
+
+def with_elements(leaves: Iterable[Leaf]) -> Iterator[Leaf]:
+    """The leaves, each plain array followed by its members."""
+    for leaf in leaves:
+        yield leaf
+        if leaf.kind == "list":
+            yield from elements(leaf)
 
 
 def call_leaves(tool: Tool, arguments: dict[str, Any]) -> list[Leaf]:

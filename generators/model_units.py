@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gennx.generators.evidence import Haystack, evidence
 from gennx.generators.grounding import check, follows
-from gennx.generators.leaves import Leaf, call_leaves, elements
+from gennx.generators.leaves import Leaf, call_leaves, with_elements
 from gennx.generators.lexicon import Lexicon
 from gennx.generators.units import BASE, CATALOGUE
 
@@ -68,12 +68,7 @@ def restated(definitions: str, units: Units) -> str:
 
 def other_units(case: Case, lexicon: Lexicon, rng: random.Random) -> tuple[Units, dict[str, Any]] | None:
     """Other units and the call in them, or None where the request leans on the model's units or has no quantity."""
-    leaves = [
-        part
-        for x in call_leaves(case.tool, case.arguments)
-        for part in ([x, *elements(x)] if x.kind == "list" else [x])
-    ]
-    quantities = [x for x in leaves if _is_quantity(x)]
+    quantities = [x for x in with_elements(call_leaves(case.tool, case.arguments)) if _is_quantity(x)]
     hay = Haystack(case.text)
     if not quantities or not all(_explicit(x, lexicon, hay, case) for x in quantities):
         return None

@@ -207,6 +207,10 @@ class Catalogue:
         """Every tool by its snake name."""
         return {t.snake_name: t for t in self.tools.values()}
 
+    def named(self, name: str) -> Tool | None:
+        """The tool of that name in either style, None for a name outside the catalogue."""
+        return self.tools.get(name) or self.snake_tools.get(name)
+
     def tool(self, uri: str, method: str) -> Tool:
         """The tool of an endpoint and method. Raises CatalogueError when the endpoint lacks the method."""
         endpoint = self.endpoint(uri)

@@ -83,7 +83,11 @@ def better(new: Candidate, old: Candidate) -> bool:
 
 
 def decode_best(decoder: Decoder, jobs: Sequence[Job], talks: Sequence[Messages], count: int) -> Iterator[Written]:
-    """Every job's best turn. `talks`: the messages that the prompts were made of; `count`: alternatives to weigh in a round."""
+    """Every job's best turn. `talks`: the messages that the prompts were made of; `count`: alternatives to weigh in a round; 1 weighs
+    nothing and writes greedily."""
+    if count == 1:
+        yield from decoder.decode(jobs)
+        return
     best: dict[int, Candidate] = {}
     weighed: dict[int, list[Candidate]] = {}
     for one in _traced(decoder, jobs):

@@ -44,7 +44,7 @@ def catalogue_tool(name: str) -> Any:
     from gennx.schemas.catalogue import load_catalogue
 
     catalogue = load_catalogue()
-    tool = catalogue.tools.get(name) or catalogue.snake_tools.get(name)
+    tool = catalogue.named(name)
     if tool is None:
         raise TrainerError(f"{name!r} is no tool of GEN NX", "names are like 'POST /db/node' or post_db_node")
     return tool

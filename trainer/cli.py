@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gennx.trainer.errors import TrainerError, one_line_errors
+from gennx.trainer.options import device_option
 
 
 def default_output(source: str, model: str) -> Path:
@@ -32,7 +33,7 @@ def default_output(source: str, model: str) -> Path:
     type=click.Choice(["loss", "task", "last"]),
     help="Weights of the lowest eval_loss, of most calls reproduced, or of the last step.",
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@device_option
 @click.option("--dry-run", is_flag=True, help="Print settings, token counts, steps, memory and time; train nothing.")
 @one_line_errors
 def main(

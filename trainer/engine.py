@@ -46,8 +46,8 @@ def normal_messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
 class Engine:
     """A loaded model. `answer` is safe to call from several threads; answers are written one at a time.
 
-    `constrained` holds turns to the grammar of their tools. `best_of`: how many alternatives of a doubtful turn are weighed (best_of.py). `retrieve`: how many of the catalogue's tools to find for a
-    conversation that brings none; 0 finds none.
+    `constrained` holds turns to the grammar of their tools. `best_of`: how many alternatives of a doubtful
+    turn are weighed (best_of.py). `retrieve`: how many of the catalogue's tools to find for a conversation that brings none; 0 finds none.
     """
 
     model: Any
@@ -99,9 +99,7 @@ class Engine:
         self.decoder = self.decoder or Decoder(self.model, self.renderer, limit, 1)
         self.decoder.limit = limit
         jobs, talks = [Job(ids, tools if self.constrained else None)], [normal_messages(messages)]
-        best = self.best_of > 1
-        turns = decode_best(self.decoder, jobs, talks, self.best_of) if best else self.decoder.decode(jobs)
-        return list(next(turns).ids)
+        return list(next(decode_best(self.decoder, jobs, talks, self.best_of)).ids)
 
 
 def load_engine(folder: Path, device: str, constrained: bool = False, retrieve: int = 0, best_of: int = 1) -> Engine:

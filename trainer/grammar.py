@@ -84,7 +84,7 @@ def _catalogue_schema(name: str) -> str | None:
     from gennx.schemas.catalogue import load_catalogue
 
     catalogue = load_catalogue()
-    tool = catalogue.tools.get(name) or catalogue.snake_tools.get(name)
+    tool = catalogue.named(name)
     if tool is None:
         return None
     for most in (MOST_ALTERNATIVES, MOST_ALTERNATIVES // 2, MOST_ALTERNATIVES // 4, 1):

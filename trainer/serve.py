@@ -11,6 +11,7 @@ import click
 
 from gennx.trainer.calls import Runner, emulator_runner, live_runner
 from gennx.trainer.errors import TrainerError, note, one_line_errors
+from gennx.trainer.options import best_of_option, device_option
 
 
 def read_tools(source: str | None) -> tuple[list[dict[str, Any]], int]:
@@ -61,13 +62,7 @@ def pick_runner(run_on: str, live: bool) -> Runner | None:
     "--tools", help="JSON list of tools, a data set file to take them from, or retrieved:10 to find them by request."
 )
 @click.option("--constrained/--free", default=False, help="Hold answers to the grammar of their tools (llguidance).")
-@click.option(
-    "--best-of",
-    default=1,
-    show_default=True,
-    type=click.IntRange(1, 64),
-    help="Weigh this many alternatives of a turn that the user's words do not bear out.",
-)
+@best_of_option
 @click.option("--system", default="", help="System text of the terminal chat and the page.")
 @click.option(
     "--run",
@@ -80,7 +75,7 @@ def pick_runner(run_on: str, live: bool) -> Runner | None:
 @click.option("--live", is_flag=True, help="Run agreed calls on a real GEN NX (needs MIDAS_MAPI_KEY and midas-nx).")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@device_option
 @one_line_errors
 def main(
     run: Path, mode: str, tools: str | None, constrained: bool, best_of: int, system: str, run_on: str, live: bool, host: str,

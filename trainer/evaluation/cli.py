@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gennx.trainer.errors import TrainerError, note, one_line_errors
+from gennx.trainer.options import best_of_option, device_option
 
 if TYPE_CHECKING:
     from gennx.trainer.evaluation.items import Item
@@ -107,13 +108,7 @@ def finish(items: Sequence[Item], predictions: Path, folder: Folder) -> None:
 @click.option(
     "--constrained/--free", default=False, help="Hold the model to the grammar of the offered tools (llguidance)."
 )
-@click.option(
-    "--best-of",
-    default=1,
-    show_default=True,
-    type=click.IntRange(1, 64),
-    help="Weigh this many alternatives of a turn that the user's words do not bear out.",
-)
+@best_of_option
 @click.option("--base", is_flag=True, help="Evaluate the base of the run, without what was trained.")
 @click.option("--rollout", is_flag=True, help="Also run whole dialogues on the model's own calls, on the emulator.")
 @click.option("--predictions", type=click.Path(path_type=Path), help="Score this file instead of generating.")
@@ -131,7 +126,7 @@ def finish(items: Sequence[Item], predictions: Path, folder: Folder) -> None:
 @click.option("--seed", default=0, show_default=True, help="Choice of look-alikes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: evaluations/...]")
 @click.option("--overwrite", is_flag=True, help="Start anew in that folder.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@device_option
 @one_line_errors
 def main(
     model: str | None, data: Path, split: str, tools: str, constrained: bool, best_of: int, base: bool, rollout: bool,

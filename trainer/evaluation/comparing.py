@@ -41,15 +41,9 @@ class Leaf:
     implied: bool = False
 
 
-@lru_cache(maxsize=1)
-def _tools() -> dict[str, Tool]:
-    catalogue = default_rules().catalogue
-    return {**catalogue.tools, **catalogue.snake_tools}
-
-
 def tool_of(name: str) -> Tool | None:
     """The catalogue's tool of that name in either style, None for a name outside it."""
-    return _tools().get(name)
+    return default_rules().catalogue.named(name)
 
 
 def completed(call: Call) -> dict[str, Any]:

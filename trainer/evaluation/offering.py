@@ -75,7 +75,7 @@ def style_of(names: Iterable[str]) -> str:
 def find_tool(name: str) -> Tool:
     """The catalogue's tool. Raises TrainerError for a name outside it."""
     catalogue = load_catalogue()
-    tool = catalogue.tools.get(name) or catalogue.snake_tools.get(name)
+    tool = catalogue.named(name)
     if tool is None:
         raise TrainerError(f"{name!r} is no tool of GEN NX", "names are like 'POST /db/node' or post_db_node")
     return tool

@@ -111,9 +111,7 @@ def roll_out(decoder: Decoder, items: Sequence[Item], constrained: bool, out: Pa
             Job(decoder.renderer.prompt_ids(t.messages, t.last.tools), t.last.tools if constrained else None)
             for t in active
         ]
-        talk_messages = [t.messages for t in active]
-        turns = decode_best(decoder, jobs, talk_messages, best_of) if best_of > 1 else decoder.decode(jobs)
-        for written in list(turns):
+        for written in list(decode_best(decoder, jobs, [t.messages for t in active], best_of)):
             active[written.index].take(decoder.renderer.decode(written.ids))
     found = [verdict(talk, any(i.refused for i in groups[talk.last.id])) for talk in talks]
     lines = [json.dumps({**v, "messages": t.messages}, ensure_ascii=False) for v, t in zip(found, talks, strict=True)]

@@ -98,10 +98,8 @@ def generate_all(
         keep(row)
 
     def write(places: Sequence[int]) -> Iterator[Written]:
-        chosen = [jobs[place] for place in places]
-        if best_of > 1:
-            return decode_best(decoder, chosen, [items[place].messages for place in places], best_of)
-        return decoder.decode(chosen)
+        talks = [items[place].messages for place in places]
+        return decode_best(decoder, [jobs[place] for place in places], talks, best_of)
 
     alone = timed_first(len(jobs), TIMED.get(decoder.device.type, 4) if alone_first is None else alone_first)
     if alone:  # kernels, caches and the grammar engine are set up before the clock runs
