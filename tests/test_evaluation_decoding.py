@@ -29,7 +29,7 @@ from gennx.trainer.serve import read_tools
 from gennx.trainer.variants import alternatives
 
 VOCABULARY = 200
-FAKE = SimpleNamespace(end_id=7, tokenizer=SimpleNamespace(pad_token_id=0))
+FAKE = SimpleNamespace(end_id=7, call_id=8, tokenizer=SimpleNamespace(pad_token_id=0))
 
 
 def tiny(kind: str) -> Any:
@@ -111,6 +111,25 @@ def test_best_of_takes_the_alternative_that_the_check_prefers(model: Any, monkey
         ends = [] if found[index].cut else [FAKE.end_id]
         true = logprob_of(model, asked[index].prompt, found[index].ids + ends)
         assert found[index].logprob == pytest.approx(true, abs=1e-2)
+
+
+def test_words_are_weighed_against_a_call_that_was_looked_over_too(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call that the model would have made is begun though it is no second choice, and begun again though words still weigh more than it."""
+    asked = [Job(p) for p in prompts(4)]
+    decoder = Decoder(model, FAKE, 12, 3)
+    first_calls: dict[int, list[int]] = {}
+
+    def judge(_: Any, talk: Any, ids: list[int], cut: bool, logprob: float, forks: Any) -> best_of.Candidate:
+        if ids[:1] != [FAKE.call_id]:
+            begun = tuple(fork for fork in forks if fork.place == 0 and fork.token == FAKE.call_id)
+            return best_of.Candidate(ids, cut, logprob, begun, 500.0)
+        against = 0.0 if first_calls.setdefault(talk, ids) != ids else 900.0
+        return best_of.Candidate(ids, cut, logprob, forks, against, calls=1)
+
+    monkeypatch.setattr(best_of, "judge", judge)
+    for one in best_of.decode_best(decoder, asked, [0, 1, 2, 3], 4):  # type: ignore[list-item]
+        assert one.ids[0] == FAKE.call_id
+        assert one.ids != first_calls[one.index]
 
 
 def test_out_of_memory_halves_the_batch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

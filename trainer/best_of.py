@@ -2,8 +2,8 @@
 
 A call's values are said by the user or follow from what was said: that is how the training data are made, and it can be checked without the true call
 (`gennx.generators.doubts`). A turn against which something speaks is begun again where the model hesitated most, each time with its second choice, and
-continued greedily; of all these the one with the highest weight is taken: its log-probability less what speaks against it. No sampling, so the
-same prompt gives the same turn.
+continued greedily; of all these the one with the highest weight is taken: its log-probability less what speaks against it. Where the model answers in
+words, the call that it would have made is looked over as well as a call. No sampling, so the same prompt gives the same turn.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def judge(decoder: Decoder, messages: Messages, ids: list[int], cut: bool, logpr
         against = INVALID * (found.invalid is not None) + UNSAID * bool(found.unsaid) + MORE * more
         return Candidate(ids, cut, logprob, forks, against, len(turn.calls), unused)
     first = next((fork.before for fork in forks if fork.place == 1), logprob)
-    begun = tuple(fork for fork in forks if fork.place == 0)
+    begun = tuple(fork for fork in forks if fork.place == 0 and fork.token == decoder.renderer.call_id)
     if messages and messages[-1]["role"] == "user":
         return Candidate(ids, cut, first, begun, ASKED)
     return Candidate(ids, cut, first, begun, 0.0, 0, unused)
@@ -99,8 +99,12 @@ def decode_best(decoder: Decoder, jobs: Sequence[Job], talks: Sequence[Messages]
             yield one
     doubtful = set(best)
     for _ in range(ROUNDS):
-        before = dict(best)
-        begun = [(index, fork) for index in sorted(doubtful) for fork in _hesitations(before[index], count)]
+        before = {index: _to_begin(best[index], weighed[index]) for index in doubtful}
+        begun = [
+            (index, fork)
+            for index in sorted(doubtful)
+            for fork in _hesitations(before[index], best[index].score, count)
+        ]
         for (index, fork), one in _continued(decoder, jobs, before, begun):
             start = [*before[index].ids[: fork.place], *_token(decoder, fork)]
             sofar = fork.before + fork.logprob
@@ -109,7 +113,8 @@ def decode_best(decoder: Decoder, jobs: Sequence[Job], talks: Sequence[Messages]
             weighed[index].append(found)
             if better(found, best[index]):
                 best[index] = found
-        doubtful = {index for index in doubtful if best[index] is not before[index] and best[index].doubtful}
+        after = {index: _to_begin(best[index], weighed[index]) for index in doubtful}
+        doubtful = {index for index, found in after.items() if found is not before[index] and found.doubtful}
     for index, found in best.items():
         yield Written(index, found.ids, found.cut, found.logprob, weighed=tuple(c.weighed for c in weighed[index]))
 
@@ -122,9 +127,17 @@ def _traced(decoder: Decoder, jobs: Sequence[Job]) -> Iterator[Written]:
         decoder.trace = False
 
 
-def _hesitations(found: Candidate, count: int) -> list[Fork]:
+def _to_begin(best: Candidate, weighed: Sequence[Candidate]) -> Candidate:
+    """What is begun again: the best so far, or where that is words, the best call beside it, so that one wrong value does not make a request look
+    as if something were missing."""
+    if best.calls:
+        return best
+    return max((one for one in weighed if one.calls), key=lambda one: one.score, default=best)
+
+
+def _hesitations(found: Candidate, least: float, count: int) -> list[Fork]:
     """The second choices that the model found likeliest, of those that may still win: a turn is no likelier than its beginning."""
-    likely = [fork for fork in found.forks if fork.before + fork.logprob > found.score]
+    likely = [fork for fork in found.forks if fork.before + fork.logprob > least]
     return sorted(likely, key=lambda fork: (-fork.logprob, fork.place))[:count]
 
 

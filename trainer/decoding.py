@@ -44,7 +44,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """The second choice at a place of a turn: its id, its log-probability, and that of what was written before it."""
+    """Another choice at a place of a turn, the second or the beginning of a call: its id, its log-probability, and that of what was written before it."""
 
     place: int
     token: int
@@ -56,7 +56,7 @@ class Fork:
 class Written:
     """What was written for the job at `index`: ids without the end token; `cut` where the limit ended it.
 
-    `logprob` of the whole turn and `forks`, one a place, where the decoder traces. `weighed`: what best_of weighed, itself included: ids,
+    `logprob` of the whole turn and `forks` where the decoder traces. `weighed`: what best_of weighed, itself included: ids,
     log-probability, and the weight of what speaks against them.
     """
 
@@ -73,6 +73,7 @@ class _Row:
     index: int
     length: int
     matcher: Any
+    fresh: bool
     ids: list[int] = field(default_factory=list)
     done: bool = False
     logprob: float = 0.0
@@ -239,7 +240,12 @@ class _Batch:
         logits = decoder.forward(ids, mask, (mask.cumsum(-1) - 1).clamp(min=0), cache)
         grammar = decoder.constrainer
         rows = [
-            _Row(index, len(job.prompt), grammar.matcher(job.tools) if grammar and job.tools is not None else None)
+            _Row(
+                index,
+                len(job.prompt),
+                grammar.matcher(job.tools) if grammar and job.tools is not None else None,
+                job.begun == 0,
+            )
             for index, job in group
         ]
         if grammar:
@@ -293,14 +299,19 @@ class _Batch:
         self.logits = decoder.forward(ids, self.mask, positions, self.cache)
 
     def _traced(self, logits: torch.Tensor) -> list[int]:
-        """The first choice of every row; notes down its log-probability and the second choice."""
+        """The first choice of every row; notes down its log-probability, the second choice, and at the start of a turn the beginning of a call."""
+        call = self.decoder.renderer.call_id
         values, tokens = logits.float().topk(2, dim=-1)
-        logprobs = (values - logits.float().logsumexp(dim=-1, keepdim=True)).tolist()
+        total = logits.float().logsumexp(dim=-1, keepdim=True)
+        logprobs = (values - total).tolist()
+        calls = (logits[:, call].float() - total[:, 0]).tolist()
         choices = tokens.tolist()
-        for row, (first, second), (_, other) in zip(self.rows, logprobs, choices, strict=True):
+        for row, (first, second), (token, other), begins in zip(self.rows, logprobs, choices, calls, strict=True):
             if not row.done:
                 if second > float("-inf"):
                     row.forks.append(Fork(len(row.ids), other, second, row.logprob))
+                if row.fresh and not row.ids and call not in (token, other) and begins > float("-inf"):
+                    row.forks.append(Fork(0, call, begins, 0.0))
                 row.logprob += first
         return [first for first, _ in choices]
 

@@ -64,6 +64,8 @@ class Renderer:
         ends = [token for token in END_TOKENS if token in vocabulary and token in str(tokenizer.chat_template)]
         self.end_token: str = ends[0] if ends else str(tokenizer.eos_token)
         self.end_id: int = int(tokenizer.convert_tokens_to_ids(self.end_token))
+        self.call_id: int = self.encode(CALL_OPEN)[0]
+        """The token with which a call begins."""
 
     def text(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], prompt: bool = False) -> str:
         """The rendered text; with `prompt` it ends where the assistant starts to write."""
