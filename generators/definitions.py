@@ -19,7 +19,7 @@ from gennx.generators.leaves import inner_schema
 from gennx.generators.lexicon import TEMPLATES, folder_of, read_words
 from gennx.generators.tokens import count_words, spaced
 from gennx.schemas.catalogue import Catalogue, Endpoint, Tool
-from gennx.schemas.projection import MAX_TOKENS, definition, droppable, shorten
+from gennx.schemas.projection import MAX_TOKENS, RANGE_EXAMPLE, definition, droppable, shorten
 
 RIGHT_TOKENS = 640
 LOOKALIKE_TOKENS = 240
@@ -219,8 +219,11 @@ def undescribe(node: Any, told: set[str] | None = None) -> None:
     told = set() if told is None else told
     if not isinstance(node, dict):
         return
-    if isinstance(node.get("description"), str):
+    words = node.get("description")
+    if isinstance(words, str):
         del node["description"]
+        if RANGE_EXAMPLE in words:
+            node["description"] = RANGE_EXAMPLE
     codes = node.get("enum")
     if isinstance(codes, list) and len(codes) > SHORT_ENUM:
         if repr(codes) in told:

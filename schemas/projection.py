@@ -122,6 +122,10 @@ _plain: dict[int, tuple[Schema, Schema]] = {}
 """What is shown of schemas that hold no others: the schema (which keeps its identity taken) and its short form."""
 
 
+RANGE_EXAMPLE = 'like "1to10"'
+"""How ranges are written that are texts."""
+
+
 def _computed(schema: Schema) -> bool:
     return bool(schema.get("readOnly")) or schema.get(ANNOTATION, {}).get("kind") == "serial"
 
@@ -139,6 +143,8 @@ def describe(schema: Schema, note: Schema) -> str:
         text += f" [{unit}]"
     if note.get("hint"):
         text += f"; {note['hint']}"
+    if note.get("kind") == "id_range":
+        text += f"; {RANGE_EXAMPLE}"
     members = deep.get("enum") or note.get("enum")
     if members and len(members) > MANY_CODES:
         usual = [str(v) for v in note.get("typical", {}).get("values", ()) if str(v) in members] or list(members)
