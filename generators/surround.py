@@ -24,7 +24,8 @@ _ENDING = re.compile(
 _LISTING = re.compile(r"\s*(?:[-*•|#(\d]|[^\n]{0,40}\n)")
 _SENTENCE = re.compile(r"(?:다|요|[a-z])[.!] ?\S|[a-z0-9][.?!] [A-Z]")
 _BRIDGE = re.compile(
-    r"차로|차선|차량|교량|교각|거더|텐던|트럭|이동하중|\b(?:moving load|live load control|lane|vehicle|truck|bridge|pier|girder|tendon|deck)", re.I
+    r"차로|차선|차량|교량|교각|거더|텐던|트럭|이동하중|\b(?:moving load|live load control|lane|vehicle|truck|bridge|pier|girder|tendon|deck)",
+    re.I,
 )
 _BUILDING = re.compile(r"층|물류|공장|학교|주차|상가|리모델링|storey|floors|Tower|Warehouse|school|Car park")
 _OPENER = re.compile(

@@ -280,3 +280,22 @@ def test_doubts_speak_against_what_nobody_said() -> None:
     millimetres = talk("21번 절점 X를 3.5 m로", system="The model is in N, mm.")
     assert not doubts(millimetres, [{"name": "PUT /db/node", "arguments": {"Assign": {"21": {"X": 3500}}}}]).unsaid
     assert doubts(millimetres, [{"name": "PUT /db/node", "arguments": {"Assign": {"21": {"X": 3.5}}}}]).unsaid
+
+
+def test_conversions_are_put_right() -> None:
+    """A figure left in the unit in which it was said, a conversion a little off and one off by thousands become the quantity that was said; what
+    is right, what nothing settles and what two quantities may settle stays."""
+    from gennx.generators.mending import mended
+
+    def spring(said: str, wrote: float, system: str = "모델 단위는 kN, m") -> float | None:
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": said}]
+        body = {"Assign": {"31": {"ITEMS": [{"LCNAME": "DL", "FZ": wrote}]}}}
+        found = mended(messages, [{"name": "POST /db/cnld", "arguments": body}])
+        return found and found[0]["arguments"]["Assign"]["31"]["ITEMS"][0]["FZ"]  # type: ignore[return-value]
+
+    said = "31번 절점에 DL로 아래 2.4 tonf"
+    assert spring(said, -2.4) == spring(said, -24.45) == spring(said, -23535.96) == -23.53596
+    assert spring(said, -23.53596) is None
+    assert spring(said, -90.0) is None
+    assert spring("31번 절점에 DL로 아래 2.4 tonf, 고정하중 2.5 tonf의 일부", -24.0) is None
+    assert spring("node 31, case DL, 12 kN down", -12, "The model is in N, mm.") == -12000

@@ -3,7 +3,8 @@
 A call's values are said by the user or follow from what was said: that is how the training data are made, and it can be checked without the true call
 (`gennx.generators.doubts`). A turn against which something speaks is begun again where the model hesitated most, each time with its second choice, and
 continued greedily; of all these the one with the highest weight is taken: its log-probability less what speaks against it. Where the model answers in
-words, the call that it would have made is looked over as well as a call. No sampling, so the same prompt gives the same turn.
+words, the call that it would have made is looked over as well as a call. Quantities of the best that were converted wrongly are put right
+(`gennx.generators.mending`). No sampling, so the same prompt gives the same turn.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gennx.trainer.decoding import Decoder, Fork, Job, Written
-from gennx.trainer.rendering import parse_turn
+from gennx.trainer.rendering import parse_turn, written_calls
 
 Messages = Sequence[dict[str, Any]]
 ROUNDS = 3
@@ -116,8 +117,26 @@ def decode_best(decoder: Decoder, jobs: Sequence[Job], talks: Sequence[Messages]
                 best[index] = found
         after = {index: _to_begin(best[index], weighed[index]) for index in doubtful}
         doubtful = {index for index, found in after.items() if found is not before[index] and found.doubtful}
-    for index, found in best.items():
+    for index, chosen in best.items():
+        found = _mended(decoder, talks[index], chosen)
+        if found is not chosen:
+            weighed[index].append(found)
         yield Written(index, found.ids, found.cut, found.logprob, weighed=tuple(c.weighed for c in weighed[index]))
+
+
+def _mended(decoder: Decoder, messages: Messages, found: Candidate) -> Candidate:
+    """The same turn with the quantities put right that the user's words settle, of the same log-probability."""
+    from gennx.generators.mending import mended
+
+    calls = (
+        mended(messages, parse_turn(decoder.renderer.decode(found.ids)).calls)
+        if found.calls and found.against
+        else None
+    )
+    if calls is None:
+        return found
+    new = judge(decoder, messages, decoder.renderer.encode(written_calls(calls)), found.cut, found.logprob, ())
+    return new if better(new, found) else found
 
 
 def _traced(decoder: Decoder, jobs: Sequence[Job]) -> Iterator[Written]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,6 +183,11 @@ def parse_turn(text: str) -> Turn:
             calls.append(call)
     content.append(text[position:])
     return Turn("".join(content).strip(), calls, problems)
+
+
+def written_calls(calls: Sequence[dict[str, Any]]) -> str:
+    """Calls as a model writes them; `parse_turn` reads them back."""
+    return "\n".join(f"{CALL_OPEN}\n{json.dumps(call, ensure_ascii=False)}\n{CALL_CLOSE}" for call in calls)
 
 
 def expected_calls(message: dict[str, Any]) -> list[dict[str, Any]]:

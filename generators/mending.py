@@ -1,0 +1,91 @@
+"""Put right the quantities of a written call that the conversation settles: units left as they were said, conversions worked out wrongly.
+
+A small model copies numbers well and multiplies badly (2.4 tonf/m is 23.53596 kN/m). What a stated quantity is in the model's units is a matter of arithmetic,
+so it is not left to the model: a number of a call that nobody said, but that stands for one that somebody did, is replaced by it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+from gennx.emulator.rules import default_rules
+from gennx.generators.doubts import Message, doubts, units_of
+from gennx.generators.evidence import Haystack, number_evidence
+from gennx.generators.leaves import Leaf, call_leaves, elements
+
+NEAR = 0.1
+"""How far off a conversion may be and still be taken for one, as a share of the true value."""
+
+
+def mended(messages: Sequence[Message], calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """The calls (`{"name", "arguments"}`) with such quantities put right; None where there are none or fewer values would not be borne out."""
+    found = doubts(messages, calls)
+    if not found.unsaid or found.invalid:
+        return None
+    places = {gap.place for gap in found.unsaid}
+    hay = Haystack(
+        "\n".join(str(m["content"]) for m in messages if m["role"] == "user"),
+        units_of("\n".join(str(m["content"]) for m in messages if m["role"] == "system")).size,
+    )
+    new = copy.deepcopy(list(calls))
+    changed = False
+    for call in new:
+        tool = default_rules().catalogue.named(str(call["name"]))
+        for leaf in _numbers(call_leaves(tool, call["arguments"]), places) if tool else ():
+            value = _meant(leaf, hay)
+            if value is not None:
+                _put(call["arguments"], leaf.place, value)
+                changed = True
+    if not changed:
+        return None
+    after = doubts(messages, new)
+    return new if not after.invalid and len(after.unsaid) < len(found.unsaid) else None
+
+
+def _numbers(leaves: Sequence[Leaf], places: set[str]) -> Iterator[Leaf]:
+    """Measured numbers at those places, those of a plain array one by one."""
+    for leaf in leaves:
+        if "/".join(map(str, leaf.place)) in places:
+            for part in elements(leaf) if leaf.kind == "list" else [leaf]:
+                if part.kind == "number" and part.value and part.note.get("dim", "none") != "none":
+                    yield part
+
+
+def _meant(leaf: Leaf, hay: Haystack) -> float | None:
+    """The one quantity that a number stands for: the same figure in another unit, a conversion a little off, or off by powers of ten."""
+    note = leaf.note
+    if next(number_evidence(leaf.value, note, hay), None) is not None:
+        return None
+    size = hay.size(note["dim"])
+    said = [
+        (abs(number.value), abs(meant / size), number.unit is not None)
+        for number, meanings in hay.meanings(note["dim"], note.get("kind", ""))
+        for meant, _, unit, _ in meanings
+        if unit is not None and meant and not number.glued
+    ]
+    wrote = abs(Decimal(repr(leaf.value)))
+    alike = (
+        {true for figure, true, _ in said if figure == wrote},
+        {true for _, true, own in said if own and abs(wrote - true) <= Decimal(repr(NEAR)) * true},
+        {true for figure, true, own in said if _shifted(wrote / figure, own) or _shifted(wrote / true, own)},
+    )
+    values = next((found for found in alike if found), set())
+    if len(values) != 1:
+        return None
+    value = float(values.pop())
+    return -value if leaf.value < 0 else value
+
+
+def _shifted(ratio: Decimal, own: bool) -> bool:
+    """Off by a power of ten; by thousands where the unit stands elsewhere (in a header, at the end of a list)."""
+    digits = ratio.normalize()
+    return digits.as_tuple().digits == (1,) and (own or digits.adjusted() % 3 == 0)
+
+
+def _put(node: Any, place: Sequence[Any], value: float) -> None:
+    for step in place[:-1]:
+        node = node[step]
+    node[place[-1]] = int(value) if value.is_integer() else value
