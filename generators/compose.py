@@ -183,13 +183,7 @@ def _facts(
             per_record[at[str(leaf.place[1])] if tool.endpoint.is_table else 0].append(leaf)
     first = per_record[0]
     same = all([(x.place[2:], x.value) for x in r] == [(x.place[2:], x.value) for x in first] for r in per_record)
-    if (
-        same
-        and len(records) > 1
-        and tool.method == "POST"
-        and _key_frame(tool) == "serial"
-        and not tool.endpoint.single
-    ):
+    if same and len(records) > 1 and tool.method == "POST" and _key_frame(tool) == "serial":
         raise Unsayable("records of one table that are all alike")
     if same or len(records) == 1:
         return _one(first, teller)

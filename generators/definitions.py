@@ -220,10 +220,10 @@ def undescribe(node: Any, told: set[str] | None = None) -> None:
     if not isinstance(node, dict):
         return
     words = node.get("description")
-    if isinstance(words, str):
+    if isinstance(words, str) and RANGE_EXAMPLE in words:
+        node["description"] = RANGE_EXAMPLE
+    elif isinstance(words, str):
         del node["description"]
-        if RANGE_EXAMPLE in words:
-            node["description"] = RANGE_EXAMPLE
     codes = node.get("enum")
     if isinstance(codes, list) and len(codes) > SHORT_ENUM:
         if repr(codes) in told:

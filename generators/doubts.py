@@ -43,10 +43,8 @@ def units_of(system: str) -> Units:
 def doubts(messages: Sequence[Message], calls: Sequence[dict[str, Any]]) -> Doubts:
     """What speaks against calls (`{"name", "arguments"}`) as the next turn after these messages. Tools outside the catalogue are not judged."""
     users = [str(m["content"]) for m in messages if m["role"] == "user"]
-    shown = "\n".join(str(m["content"]) for m in messages if m["role"] in ("tool", "system"))
-    size = units_of("\n".join(str(m["content"]) for m in messages if m["role"] == "system")).size
-    said = "\n".join(users)
-    hay = Haystack(said, size)
+    shown = _told(messages, "tool", "system")
+    hay = said_in(messages)
     rules = default_rules()
     known = [(tool, c["arguments"]) for c in calls if (tool := rules.catalogue.named(str(c["name"]))) is not None]
     invalid: str | None = None
@@ -56,13 +54,22 @@ def doubts(messages: Sequence[Message], calls: Sequence[dict[str, Any]]) -> Doub
         if problems:
             invalid = invalid or str(problems[0])
             continue
-        gaps = check(said, tool, arguments, _lexicon(tool.endpoint.uri), hay)
+        gaps = check(hay.text, tool, arguments, _lexicon(tool.endpoint.uri), hay)
         unsaid += [gap for gap in gaps if not _shown(gap, tool, arguments, shown)]
     judged = users and not invalid and len(known) == len(calls)
     if not judged:
         return Doubts(invalid, tuple(unsaid), ())
-    last = hay if len(users) == 1 else Haystack(users[-1], size)
+    last = hay if len(users) == 1 else Haystack(users[-1], hay.size)
     return Doubts(invalid, tuple(unsaid), _unused(last, [*_calls_since(messages), *known]))
+
+
+def said_in(messages: Sequence[Message]) -> Haystack:
+    """What the user has said, measured by the model's units."""
+    return Haystack(_told(messages, "user"), units_of(_told(messages, "system")).size)
+
+
+def _told(messages: Sequence[Message], *roles: str) -> str:
+    return "\n".join(str(m["content"]) for m in messages if m["role"] in roles)
 
 
 def _calls_since(messages: Sequence[Message]) -> list[tuple[Tool, dict[str, Any]]]:

@@ -12,11 +12,11 @@ from decimal import Decimal
 from typing import Any
 
 from gennx.emulator.rules import default_rules
-from gennx.generators.doubts import Message, doubts, units_of
+from gennx.generators.doubts import Message, doubts, said_in
 from gennx.generators.evidence import Haystack, number_evidence
 from gennx.generators.leaves import Leaf, call_leaves, elements
 
-NEAR = 0.1
+NEAR = Decimal("0.1")
 """How far off a conversion may be and still be taken for one, as a share of the true value."""
 
 
@@ -26,10 +26,7 @@ def mended(messages: Sequence[Message], calls: Sequence[dict[str, Any]]) -> list
     if not found.unsaid or found.invalid:
         return None
     places = {gap.place for gap in found.unsaid}
-    hay = Haystack(
-        "\n".join(str(m["content"]) for m in messages if m["role"] == "user"),
-        units_of("\n".join(str(m["content"]) for m in messages if m["role"] == "system")).size,
-    )
+    hay = said_in(messages)
     new = copy.deepcopy(list(calls))
     changed = False
     for call in new:
@@ -69,7 +66,7 @@ def _meant(leaf: Leaf, hay: Haystack) -> float | None:
     wrote = abs(Decimal(repr(leaf.value)))
     alike = (
         {true for figure, true, _ in said if figure == wrote},
-        {true for _, true, own in said if own and abs(wrote - true) <= Decimal(repr(NEAR)) * true},
+        {true for _, true, own in said if own and abs(wrote - true) <= NEAR * true},
         {true for figure, true, own in said if _shifted(wrote / figure, own) or _shifted(wrote / true, own)},
     )
     values = next((found for found in alike if found), set())

@@ -19,6 +19,7 @@ from gennx.trainer.evaluation.judging import Judgement, judge, judge_all
 from gennx.trainer.evaluation.predictions import parse_prediction, read_predictions
 from gennx.trainer.evaluation.replay import outcome
 from gennx.trainer.evaluation.subject import ask_all
+from gennx.trainer.rendering import written_calls as written
 
 HERE = Path(__file__).parent / "evaluation"
 
@@ -35,10 +36,6 @@ def item(gold: list[dict[str, Any]], expect: str = "call", **more: Any) -> Item:
     names = more.pop("offered", ["POST /db/node", "PUT /db/node", "POST /db/cnld", "GET /db/node", "POST /db/cons"])
     messages = more.pop("messages", [{"role": "user", "content": "?"}])
     return Item("a", 1, messages, [tool(name) for name in names], gold, expect, **more)
-
-
-def written(calls: list[dict[str, Any]]) -> str:
-    return "\n".join(f"<tool_call>\n{json.dumps(one, ensure_ascii=False)}\n</tool_call>" for one in calls)
 
 
 def judged(of: Item, text: str, **more: Any) -> Judgement:

@@ -99,14 +99,10 @@ def decode_best(decoder: Decoder, jobs: Sequence[Job], talks: Sequence[Messages]
             weighed[one.index] = [found]
         else:
             yield one
-    doubtful = set(best)
+    again = dict(best)
     for _ in range(ROUNDS):
-        before = {index: _to_begin(best[index], weighed[index]) for index in doubtful}
-        begun = [
-            (index, fork)
-            for index in sorted(doubtful)
-            for fork in _hesitations(before[index], best[index].score, count)
-        ]
+        before = again
+        begun = [(i, fork) for i in sorted(before) for fork in _hesitations(before[i], best[i].score, count)]
         for (index, fork), one in _continued(decoder, jobs, before, begun):
             start = [*before[index].ids[: fork.place], *_token(decoder, fork)]
             sofar = fork.before + fork.logprob
@@ -115,8 +111,8 @@ def decode_best(decoder: Decoder, jobs: Sequence[Job], talks: Sequence[Messages]
             weighed[index].append(found)
             if better(found, best[index]):
                 best[index] = found
-        after = {index: _to_begin(best[index], weighed[index]) for index in doubtful}
-        doubtful = {index for index, found in after.items() if found is not before[index] and found.doubtful}
+        again = {index: _to_begin(best[index], weighed[index]) for index in before}
+        again = {index: found for index, found in again.items() if found is not before[index] and found.doubtful}
     for index, chosen in best.items():
         found = _mended(decoder, talks[index], chosen)
         if found is not chosen:
@@ -128,11 +124,9 @@ def _mended(decoder: Decoder, messages: Messages, found: Candidate) -> Candidate
     """The same turn with the quantities put right that the user's words settle, of the same log-probability."""
     from gennx.generators.mending import mended
 
-    calls = (
-        mended(messages, parse_turn(decoder.renderer.decode(found.ids)).calls)
-        if found.calls and found.against
-        else None
-    )
+    if not found.calls or not found.against:
+        return found
+    calls = mended(messages, parse_turn(decoder.renderer.decode(found.ids)).calls)
     if calls is None:
         return found
     new = judge(decoder, messages, decoder.renderer.encode(written_calls(calls)), found.cut, found.logprob, ())

@@ -304,14 +304,15 @@ class _Batch:
         values, tokens = logits.float().topk(2, dim=-1)
         total = logits.float().logsumexp(dim=-1, keepdim=True)
         logprobs = (values - total).tolist()
-        calls = (logits[:, call].float() - total[:, 0]).tolist()
         choices = tokens.tolist()
-        for row, (first, second), (token, other), begins in zip(self.rows, logprobs, choices, calls, strict=True):
+        for place, (row, (first, second), chosen) in enumerate(zip(self.rows, logprobs, choices, strict=True)):
             if not row.done:
                 if second > float("-inf"):
-                    row.forks.append(Fork(len(row.ids), other, second, row.logprob))
-                if row.fresh and not row.ids and call not in (token, other) and begins > float("-inf"):
-                    row.forks.append(Fork(0, call, begins, 0.0))
+                    row.forks.append(Fork(len(row.ids), chosen[1], second, row.logprob))
+                if row.fresh and not row.ids and call not in chosen:
+                    begins = float(logits[place, call] - total[place])
+                    if begins > float("-inf"):
+                        row.forks.append(Fork(0, call, begins, 0.0))
                 row.logprob += first
         return [first for first, _ in choices]
 
