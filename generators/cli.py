@@ -73,6 +73,21 @@ class Span(click.ParamType):  # type: ignore[type-arg]
         return pair
 
 
+class Held(click.ParamType):  # type: ignore[type-arg]
+    """How many endpoints, or a comma list of which."""
+
+    name = "N|URI,URI"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | tuple[str, ...]:
+        if isinstance(value, (int, tuple)):
+            return value
+        if str(value).lstrip("-").isdigit():
+            if int(value) < 0:
+                self.fail(f"{value} is below 0", param, ctx)
+            return int(value)
+        return tuple(dict.fromkeys(name.strip() for name in str(value).split(",") if name.strip()))
+
+
 class Kinds(click.ParamType):  # type: ignore[type-arg]
     """A comma list of kinds, each with an optional share: single,chain or single=60,chain=40."""
 
@@ -198,10 +213,10 @@ def progress_printer(quiet: bool) -> Callable[[int, int, int], None]:
 )
 @click.option(
     "--holdout-endpoints",
-    type=click.IntRange(min=0),
-    default=0,
+    type=Held(),
+    default="0",
     show_default=True,
-    help="Endpoints that go to test_endpoints.jsonl alone.",
+    help="Endpoints that go to test_endpoints.jsonl alone: how many, drawn by seed, or which.",
 )
 @click.option(
     "--templates", type=click.Path(path_type=Path), help="Folder with template folders of your own, which come first."

@@ -82,12 +82,11 @@ def workshop(settings: Settings) -> Workshop:
 
 def holdout(settings: Settings) -> frozenset[str]:
     """Endpoints that training never sees."""
-    if not settings.holdout_endpoints:
-        return frozenset()
+    held = settings.holdout_endpoints
+    if isinstance(held, tuple):
+        return frozenset(held)
     endpoints = settings.chosen(load_catalogue())
-    return frozenset(
-        e.uri for e in random.Random(f"holdout/{settings.seed}").sample(endpoints, settings.holdout_endpoints)
-    )
+    return frozenset(e.uri for e in random.Random(f"holdout/{settings.seed}").sample(endpoints, held))
 
 
 def turns(endpoint: Endpoint, methods: tuple[str, ...], count: int) -> list[str]:

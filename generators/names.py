@@ -48,6 +48,7 @@ _CASES = (
 INVENTED = 0.3
 """Share of names that are made up."""
 LONG = 14
+GROUPS = frozenset({"db/GRUP", "db/LDGR"})
 KEPT = 0.35
 """Share of names that stay an author's, with another mark at the end: what he named (a gap link, a vehicle of a code) stays to be seen."""
 # fmt: off
@@ -56,6 +57,7 @@ _PLACES = (
     "정문", "기계실", "전기실", "수조", "물탱크", "주차", "캐노피", "1공구", "2공구", "증축부", "기존동", "창고동", "배면", "전면", "외곽", "중정",
 )
 _PARTS = ("보", "기둥", "벽", "슬래브", "기초", "지점", "구간", "부재", "가새", "트러스", "검토", "안", "라인", "존", "열", "파트")
+_NEUTRAL = ("구간", "검토", "안", "라인", "존", "열", "파트", "구역", "타입", "세트")
 # fmt: on
 _MATERIAL = re.compile(r"SHN|SRT|SMA|SM|SS|SN|SD|HSB|S(?=\d)|C(?=\d)|GR|A(?=\d)")
 """How names of grades begin."""
@@ -80,10 +82,11 @@ def _like_pool(table: str, lang: str, hangul: bool | None, kind: str) -> tuple[s
     return tuple(of_kind or fitting or every)
 
 
-def _invented(hangul: bool, rng: random.Random) -> str:
-    """A name that no list holds, so that names are copied from the request and not guessed: KR-07, G23A, 별관보 2."""
+def _invented(hangul: bool, rng: random.Random, table: str) -> str:
+    """A name that no list holds, so that names are copied from the request and not guessed: KR-07, G23A, 별관보 2. Groups alone are called after members."""
     if hangul:
-        return f"{rng.choice(_PLACES)}{rng.choice(('', '', '_', ' '))}{rng.choice(_PARTS)}{rng.choice(('', '', '1', '2', '_A', '-3', '01'))}"
+        parts = _PARTS if table in GROUPS else _NEUTRAL
+        return f"{rng.choice(_PLACES)}{rng.choice(('', '', '_', ' '))}{rng.choice(parts)}{rng.choice(('', '', '1', '2', '_A', '-3', '01'))}"
     letters = rng.choice("BCDFGKMPRSTW") + (rng.choice("ABCDEGKLNPRSTW") if rng.random() < 0.6 else "")
     number = rng.choice(
         (str(rng.randint(1, 9)), f"{rng.randint(1, 40):02d}", str(rng.randint(10, 99)), str(rng.randint(101, 830)))
@@ -116,7 +119,7 @@ def fresh(table: str, lang: str, rng: random.Random, like: str = "") -> str:
     if kind and rng.random() < INVENTED / 2:  # what load it is stays to be seen
         return f"{name}_{rng.choice('ABCDEFGHKLMNPRST')}{rng.choice(('', rng.randint(1, 40)))}"
     if not kind and rng.random() < INVENTED:
-        return _invented(hangul or (not like and lang == "ko" and rng.random() < 0.4), rng)
+        return _invented(hangul or (not like and lang == "ko" and rng.random() < 0.4), rng, table)
     if rng.random() < 0.4 and len(name) < 12:
         mark = rng.choice(_MARKS)
         if table != "db/STLD" or mark not in _SIDES or load_kind(name) in ("seismic", "wind"):

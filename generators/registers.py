@@ -14,7 +14,7 @@ _PLAIN = re.compile(
 
 _POLITE_INSIDE = re.compile(r"(?:[가-힣]요|니다|니까|십시오|세요)(?=[\s.,!?~ㅎㅠ;:]|$)")
 _PLAIN_INSIDE = re.compile(
-    r"(?:(?<=[가-힣])|(?<=[가-힣] ))(?:줘|줘라|주라|줄래|하자|해라|해줘|봐라|거야|이야)(?=[\s.,!?~ㅎㅠ;:]|$)|(?<=\w)야(?=,)"
+    r"(?:(?<=[가-힣])|(?<=[가-힣] ))(?:줘|줘라|주라|줄래|하자|넣자|두자|빼자|지우자|바꾸자|보자|가자|해라|해줘|봐|봐라|빼|거야|이야)(?=[\s.,!?~ㅎㅠ;:→]|$)|(?<=\w)야(?=,)"
 )
 _OFFICIAL = re.compile(r"십시오|바랍니다|하여 |요망|바람(?=[\s.]|$)|할 것(?=[\s.]|$)|[가-힣]함\.")
 _CHATTY = re.compile(
@@ -57,5 +57,8 @@ def plain(text: str) -> bool:
 
 
 def one_register(texts: Sequence[str]) -> bool:
-    """False if some of the requests end politely and some plainly; notes without a verb go with both."""
-    return not (any(polite(t) for t in texts) and any(plain(t) for t in texts))
+    """False if some of the requests are polite or official and some plain, at their end or within; notes without a verb go with both."""
+    levels = [level_of(t) for t in texts]
+    stiff = any(is_polite or official or polite(t) for t, (is_polite, _, official) in zip(texts, levels, strict=True))
+    loose = any(is_plain or plain(t) or "ㄱㄱ" in t for t, (_, is_plain, _) in zip(texts, levels, strict=True))
+    return not (stiff and loose)

@@ -50,7 +50,8 @@ class Settings:
     max_tokens: int = 2048
     seed: int = 0
     tool_names: str = "path"
-    holdout_endpoints: int = 0
+    holdout_endpoints: int | tuple[str, ...] = 0
+    """How many endpoints training never sees, or which."""
     kinds: dict[str, float] = field(default_factory=lambda: dict(KINDS))
     composed: float = COMPOSED
     templates: str | None = None
@@ -71,10 +72,16 @@ class Settings:
             raise BadSettings(
                 f"no endpoint of this choice has a method of {', '.join(self.methods)}; --method takes {', '.join(METHODS)}"
             )
-        if self.holdout_endpoints >= len(wanted):
-            raise BadSettings(
-                f"--holdout-endpoints {self.holdout_endpoints}: the run has {len(wanted)} endpoints, hold out fewer"
-            )
+        held = self.holdout_endpoints
+        if isinstance(held, tuple):
+            outside = [u for u in held if u not in {e.uri for e in wanted}]
+            if outside:
+                raise BadSettings(
+                    f"--holdout-endpoints {outside[0]}: not an endpoint of this run; spell it like db/NODE"
+                )
+        count = held if isinstance(held, int) else len(held)
+        if count >= len(wanted):
+            raise BadSettings(f"--holdout-endpoints {count}: the run has {len(wanted)} endpoints, hold out fewer")
         return wanted
 
     def count(self, endpoint: Endpoint) -> int:

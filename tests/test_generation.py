@@ -156,6 +156,7 @@ def test_an_interrupted_run_goes_on(made: Path, tmp_path: Path) -> None:
         (["--lang", "de"], "--lang"),
         (["--templates", "no/such/folder"], "no such folder"),
         (["--holdout-endpoints", "500"], "hold out fewer"),
+        (["--holdout-endpoints", "db/NODE,db/NODES"], "db/NODES: not an endpoint of this run"),
         (["--mix", "missing.yaml"], "missing.yaml"),
         (["--endpoint", "doc/SAVE", "--method", "DELETE"], "no endpoint of this choice"),
     ],
@@ -202,12 +203,13 @@ def test_dry_run_makes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_held_out_endpoints_stay_out_of_training(tmp_path: Path) -> None:
+@pytest.mark.parametrize("held_out", ["5", "db/MVLDID,db/THRS"])
+def test_held_out_endpoints_stay_out_of_training(held_out: str, tmp_path: Path) -> None:
     out = tmp_path / "held"
-    assert gen("--tier", "3", "--per-api", "2", "--holdout-endpoints", "5", "--out", str(out)).returncode == 0
+    assert gen("--tier", "3", "--per-api", "2", "--holdout-endpoints", held_out, "--out", str(out)).returncode == 0
     rows = rows_of(out)
     held = {r["meta"]["endpoint"] for r in rows["test_endpoints"]}
-    assert len(held) == 5
+    assert held == set(held_out.split(",")) if "/" in held_out else len(held) == int(held_out)
     lowered = {f" /{uri.lower()}" for uri in held}
     for split in ("train", "eval", "test"):
         for row in rows.get(split, ()):

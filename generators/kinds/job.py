@@ -174,11 +174,16 @@ _GREETING = re.compile(
 
 
 _TOLD = re.compile(
-    r"방금|아까|지난번|앞서|위에서|던데|[가-힣]네(?:[,.\s]|$)|거든|잖아|just (?:now|entered|added|made)|earlier|last time|a moment ago",
+    r"방금|아까|지난번|앞서|위에서|던데|[가-힣]네(?:요|[,.\s]|$)|거든|잖아|just (?:now|entered|added|made)|earlier|last time|a moment ago|"
+    r"일단|우선|먼저|마지막으로|이것만|이거만|어떨까|that'?s (?:all|it)|nothing else|just this|for now|how about|right away|바로 들어|끝나면",
     re.I,
 )
-"""What a request tells of before it, which is not so beside others."""
+"""What a request tells of before or after it, which is not so beside others, and words of order of its own."""
 _ARROW = re.compile(r"→|->|=>")
+_TIGHT = re.compile(r"\}(?: ?(?:→|->|[+/;,])| and )")
+"""Patterns that join without ending a sentence."""
+SHORT = 45
+_JOINT = re.compile(r"[/:;,+\n]|→|->|[가-힣](?:요|다|시오|까)\b")
 
 
 def gluable(text: str) -> bool:
@@ -201,9 +206,14 @@ def glued(job: Job, patterns: str, cases: Sequence[Case], strength: float = 0.0)
     arrows = any(
         _ARROW.search(case.text) for case in cases
     )  # an arrow within a request would be read as one between them
-    fit = [p for p in job.pool(patterns) if (not lines or "\n" in p) and not (arrows and _ARROW.search(p))]
-    pattern = job.rng.choice(fit)
-    text = joined(pattern, [bare(case) for case in cases])
+    texts = [bare(case) for case in cases]
+    short = all(len(t) <= SHORT and not _JOINT.search(t) for t in texts)
+    fit = [
+        p
+        for p in job.pool(patterns)
+        if (not lines or "\n" in p) and not (arrows and _ARROW.search(p)) and (short or not _TIGHT.search(p))
+    ]
+    text = joined(job.rng.choice(fit), texts)
     if strength:
         text = unmark(surround(text, job.lang, job.rng, strength))
     hay = Haystack(text)

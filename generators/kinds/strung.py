@@ -25,7 +25,23 @@ BUILT = frozenset(
     {NEW, "POST /db/node", "POST /db/matl", "POST /db/stld", "POST /db/pjcf", "PUT /db/unit", "PUT /db/styp"}
 )
 """What can be asked for in one breath with a new file, before there is anything else in it."""
-ENDS = {"doc/NEW": -1, "doc/OPEN": -1, "doc/CLOSE": 1}
+CLOSED = "doc/CLOSE"
+UNCHANGED = frozenset(
+    {
+        CLOSED,
+        "doc/OPEN",
+        "doc/SAVE",
+        "doc/SAVEAS",
+        "doc/ANAL",
+        "doc/EXPORT",
+        "doc/EXPORTMXT",
+        "view/CAPTURE",
+        "view/RESULTGRAPHIC",
+        "post/TABLE",
+    }
+)
+"""What changes nothing in a file that could be lost when it is closed."""
+ENDS = {"doc/NEW": -1, "doc/OPEN": -1, CLOSED: 1}
 """What comes before everything else, and after it."""
 COUNTS = ((2, 3, 4), (6, 3, 1))
 STRUNG = 0.5
@@ -40,7 +56,7 @@ def strung(job: Job, kind: str) -> dict[str, Any]:
     rng, order = job.rng, kind == "chain"
     for _ in range(TRIES):
         cases = _cases(job, rng.choices(*COUNTS)[0])
-        text = glued(job, f"{'order' if order else 'both'}{len(cases)}", cases, strength=0.3) if len(cases) > 1 else ""
+        text = glued(job, f"{'order' if order else 'both'}{len(cases)}", cases) if len(cases) > 1 else ""
         if text:
             break
     else:
@@ -63,7 +79,11 @@ def _cases(job: Job, count: int) -> list[Case]:
     cases: list[Case] = []
     tools = [job.tool, *(companion(job, OWN, EVERYDAY + ALONGSIDE) for _ in range(count * 2))]
     for tool in tools:
-        if len(cases) == count or any(tool is c.tool for c in cases) or not _after_new(tool, cases):
+        if (
+            len(cases) == count
+            or any(tool is c.tool for c in cases)
+            or not (_after_new(tool, cases) and _before_close(tool, cases))
+        ):
             continue
         plain = maker.unfit(tool, "glue", lambda t: gluable(t.text))
         made = maker.case(tool, job.lang, rng, job.want(small=True, strength=0.0, composed=0.0, avoid=plain))
@@ -81,6 +101,15 @@ def _after_new(tool: Tool, cases: list[Case]) -> bool:
     """False where one of the requests begins a new file and another wants something in it."""
     names = {tool.name, *(c.tool.name for c in cases)}
     return NEW not in names or names <= BUILT
+
+
+def _before_close(tool: Tool, cases: list[Case]) -> bool:
+    """False where a file is to be closed and another request changes something in it that nobody saves."""
+    tools = [tool, *(c.tool for c in cases)]
+    uris = {t.endpoint.uri for t in tools}
+    return (
+        CLOSED not in uris or "doc/SAVE" in uris or all(t.endpoint.uri in UNCHANGED or t.method == "GET" for t in tools)
+    )
 
 
 def companion(job: Job, own: float, others: tuple[str, ...] = EVERYDAY) -> Tool:
