@@ -41,12 +41,16 @@ _KO_UNITS = {
 _KO_TENS = {"열": 10, "스물": 20, "스무": 20, "서른": 30, "마흔": 40, "쉰": 50}
 _KO_COUNTER = "개|곳|군데|칸|층|번|줄|가닥|본|단|등분|분할|회|모드|스텝|절점|요소|부재|점|경간|스팬|장|대|쌍|배|방향|개소|조|벌|차로|차선"
 _KO_WORD = re.compile(
-    rf"(?=[가-힣])(?<![가-힣])(?=[열스서마쉰하한두둘세셋네넷다여일아])(?:(?P<tens>열|스물|스무|서른|마흔|쉰)?(?P<unit>하나|한|두|둘|세|셋|네|넷|다섯|여섯|일곱|여덟|아홉)?(?=\s?(?:{_KO_COUNTER}))|(?P<bare>하나|둘|셋|넷|다섯|여섯|일곱|여덟|아홉|열)(?![가-힣]|\s?[가-힣]*계))"
+    rf"(?=[가-힣])(?<![가-힣])(?=[열스서마쉰하한두둘세셋네넷다여일아])(?:(?P<tens>열|스물|스무|서른|마흔|쉰)?(?P<unit>하나|한|두|둘|세|셋|네|넷|다섯|여섯|일곱|여덟|아홉)?(?=\s?(?:{_KO_COUNTER}))|(?P<bare>하나|둘|셋|넷|다섯|여섯|일곱|여덟|아홉|열)(?![가-힣]|\s?[가-힣]*계)|(?P<full>(?:열|스물|서른|마흔|쉰)(?:하나|둘|셋|넷|다섯|여섯|일곱|여덟|아홉)|서른|마흔|쉰)(?=으로|[^가-힣]|$))"
 )
 _SINO = {"영": 0, "공": 0, "일": 1, "이": 2, "삼": 3, "사": 4, "오": 5, "육": 6, "칠": 7, "팔": 8, "구": 9}
 _SINO_BIG = {"십": 10, "백": 100, "천": 1000}
+_SPOKEN_UNIT = "미터|메타|밀리|미리|센티|센치|킬로|메가|뉴턴|톤|퍼센트|프로|도(?![면심형록])|초(?![과기])|mm|cm|m(?![a-z])|kN|MPa|㎜|배"
 _SINO_WORD = re.compile(
-    r"(?<![가-힣])(?P<sino>[일이삼사오육칠팔구]?[천백십](?:[일이삼사오육칠팔구]?[백십])*[일이삼사오육칠팔구]?)(?=\s?(?:번|도|개|회|모드|미터|밀리|킬로|톤|퍼센트|프로|초|일|분|층|호|등분|번째))"
+    r"(?<![가-힣])(?:(?P<sino>[일이삼사오육칠팔구]?[천백십](?:[일이삼사오육칠팔구]?[백십])*[일이삼사오육칠팔구]?)"
+    rf"(?=\s?(?:번|개|회|모드|일|분|층|호|등분|번째|으로|{_SPOKEN_UNIT}))"
+    rf"|(?P<digit>[일이삼사오육칠팔구])(?=\s(?:{_SPOKEN_UNIT}))(?!\s도로)"
+    rf"|(?P<whole>영|공|[일이삼사오육칠팔구]?[천백십](?:[일이삼사오육칠팔구]?[백십])*[일이삼사오육칠팔구]?|[일이삼사오육칠팔구])점(?P<after>[영공일이삼사오육칠팔구]+)(?=\s?(?:으로|로|{_SPOKEN_UNIT}|[^가-힣]|$)))"
 )
 _EN_ONES = {
     w: i
@@ -205,30 +209,34 @@ def _digit_numbers(text: str, written: Sequence[re.Match[str]]) -> Iterator[Numb
                 )
 
 
+def _spoken(words: str) -> int:
+    """A number as it is read out: 이백오십 is 250."""
+    total, digit = 0, 0
+    for c in words:
+        if c in _SINO:
+            digit = _SINO[c]
+        else:
+            total += (digit or 1) * _SINO_BIG[c]
+            digit = 0
+    return total + digit
+
+
 def _word_numbers(text: str) -> Iterator[Number]:
     korean = not text.isascii()
     for match in _KO_WORD.finditer(text) if korean else ():
         if not match.group():
             continue
-        value = (
-            _KO_TENS.get(match["tens"] or "", 0) + _KO_UNITS.get(match["unit"] or "", 0)
-            if not match["bare"]
-            else (_KO_UNITS.get(match["bare"]) or _KO_TENS[match["bare"]])
-        )
+        said = match["full"] or match["bare"]
+        tens = next((t for t in _KO_TENS if (said or match["tens"] or "").startswith(t)), "")
+        value = _KO_TENS.get(tens, 0) + _KO_UNITS.get(said[len(tens) :] if said else match["unit"] or "", 0)
         yield Number(match.start(), match.end(), match.end(), Decimal(value), None, match.group(), True)
     for match in _SINO_WORD.finditer(text) if korean else ():
-        total, digit = 0, 0
-        for c in match["sino"]:
-            if c in _SINO:
-                digit = _SINO[c]
-            else:
-                total += (digit or 1) * _SINO_BIG[c]
-                digit = 0
+        amount = Decimal(_spoken(match["sino"] or match["digit"] or match["whole"]))
+        if match["after"]:
+            amount += Decimal(f"0.{''.join(str(_SINO[c]) for c in match['after'])}")
         found = _UNIT_AFTER_KO.match(text[match.end() :])
         tail = match.end() + (found.end() if found else 0)
-        yield Number(
-            match.start(), match.end(), tail, Decimal(total + digit), found[1] if found else None, match.group(), True
-        )
+        yield Number(match.start(), match.end(), tail, amount, found[1] if found else None, match.group(), True)
     for match in _EN_WORD.finditer(text):
         if not (match["ones"] or match["tens"] or match["hundred"]):
             continue

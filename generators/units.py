@@ -2,7 +2,7 @@
 
 A unit text such as `kgf/cm2` or `kN·m/rad` is taken apart into base units; the result is a factor and a dimension, a tuple of
 powers over (length, force, time, temperature, angle, energy). Mass counts as force x time² / length, so that 1 t is 1 kN·s²/m. Stress units
-(MPa) are written out. Factors are exact decimals: 1 kgf = 9.80665 N (CGPM 1901).
+(MPa) are written out. Factors are exact decimals: 1 kgf = 9.80665 N (CGPM 1901), 1 ft = 0.3048 m and 1 lb = 0.45359237 kg (1959); what follows from the pound is given to 13 digits.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ _add(
 )
 _add("0.01", LENGTH, "cm", "㎝", "센티미터", "센치", "센티")
 _add("1000", LENGTH, "km", "㎞", "킬로미터")
+_add("0.3048", LENGTH, "feet", "foot", "ft", "피트")
+_add("0.0254", LENGTH, "inch", "inches", "인치")
 _add("1", _dim(L=2), "㎡", "제곱미터", "평방미터")
 _add("0.000001", _dim(L=2), "㎟")
 _add("0.0001", _dim(L=2), "㎠")
@@ -64,6 +66,10 @@ _add("0.001", FORCE, "N", "뉴턴")
 _add("1000", FORCE, "MN")
 _add("0.00980665", FORCE, "kgf", "kgF", "킬로그램힘")
 _add("9.80665", FORCE, "tonf", "tf", "톤포스", "tonF")
+_add("4.4482216152605", FORCE, "kips", "kip")
+_add("6894.757293168", STRESS, "ksi")
+_add("6.894757293168", STRESS, "psi")
+_add("0.04788025898034", STRESS, "psf")
 _add("1", MASS, "ton", "tonne", "tonnes", "t", "톤", "tons")
 _add("0.001", MASS, "kg", "㎏")
 _add("1", STRESS, "kPa", "㎪", "KPa")
@@ -124,7 +130,7 @@ HEAT_DIMENSIONS = frozenset({
 
 # Korean units that begin other words: 3분할 is no time, 2주절점 no week.
 _NOT_BEFORE = {
-    "분": "할점의기", "초": "과기", "일": "반자단", "주": "절어면로세기열요시동고로체변입", "도": "면심형록", "시간": "이", "톤": "수", "미리": "가는",
+    "ft": ",=:_'", "분": "할점의기", "초": "과기", "일": "반자단", "주": "절어면로세기열요시동고로체변입", "도": "면심형록", "시간": "이", "톤": "수", "미리": "가는",
 }  # fmt: skip
 _NAMES = "|".join(
     re.escape(n) + (f"(?![{_NOT_BEFORE[n]}])" if n in _NOT_BEFORE else "") for n in sorted(BASE, key=len, reverse=True)
