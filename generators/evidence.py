@@ -27,7 +27,7 @@ ID_RANGE = re.compile(r"(\d+)\s?to\s?(\d+)(?:\s?by\s?(\d+))?")
 
 
 NEGATIVE = re.compile(
-    r"안\s|않|없|끄|꺼|끔|오프|해제|말고|빼|제외|무시|미[가-힣]|아니|생략|불필요|비[가-힣]|말아|끊|못|X(?![a-z])|\boff\b|\bno\b|\bnot\b|n't|without|exclud|ignor|"
+    r"안\s|않|없|끄|꺼|끔|끕니|끌 것|오프|해제|말고|빼|제외|무시|미[가-힣]|아니|생략|불필요|비[가-힣]|말아|끊|못|X(?![a-z])|\boff\b|\bno\b|\bnot\b|n't|without|exclud|ignor|"
     r"disable|\bfalse\b|omit|skip|turn(?:ed)? off|unchecked|leave out|drop|neither|\bnone\b|instead|non-?",
     re.I,
 )

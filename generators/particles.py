@@ -38,7 +38,9 @@ _FORMS = {
 }  # fmt: skip
 _SURE = frozenset({"을", "를", "으로", "로", "과", "와", "은", "는"})
 """Forms that after a value are always the particle, also where the writer reads the value otherwise (SETTLE을)."""
-_AFTER = re.compile(rf"({'|'.join(sorted(_FORMS, key=len, reverse=True))})(?:(?<=[었였])(?=습니다|는데|던|대|네|어|음)|(?![가-힣]))")
+_AFTER = re.compile(
+    rf"({'|'.join(sorted(_FORMS, key=len, reverse=True))})(?:(?<=[었였])(?=습니다|는데|던|대|네|어|음)|(?![가-힣]))"
+)
 
 
 def pair_after(text: str, at: int) -> tuple[str, int] | None:

@@ -29,8 +29,8 @@ KINDS = {
 """Kinds of dialogue and their usual shares in per cent; `session` is for training sets, where it teaches most a token."""
 
 
-COMPOSED = 0.01
-"""Share of single requests composed from the catalogue's names where an endpoint has words of its own."""
+COMPOSED = 0.0
+"""Share of single requests composed from the catalogue's names where an endpoint has words of its own: data to be read has none, training sets take some."""
 
 
 class BadSettings(Exception):

@@ -6,6 +6,7 @@ What comes out is checked: the call against the catalogue, every value against t
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -191,6 +192,9 @@ class Maker:
         marked, said = marked_words(template, drawn, rng)
         marked = surround(marked, template.lang, rng, want.strength)
         text = unmark(marked)
+        if template.lang == "en" and _ONE_OF_MANY.search(text):
+            self.rejects["plural"] += 1
+            return None
         if check(text, tool, arguments, lexicon):
             self.rejects["ungrounded"] += 1
             return None
@@ -221,6 +225,13 @@ class Maker:
 
     def _valid(self, tool: Tool, arguments: dict[str, Any]) -> bool:
         return self.validation.valid(tool, numbered(arguments, 9001))
+
+
+_ONE_OF_MANY = re.compile(
+    r"(?<![\d.,/~×-])\b1 (?:load |line |equal )?(?:modes|steps|substeps|iterations|nodes|elements|beams|columns|stor(?:ie|ey)s|days|layers|lanes|points|"
+    r"segments|spans|bars|legs|divisions|parts|vehicles|cases)\b"
+)
+"""A number of the refilled words that does not go with its noun any more."""
 
 
 def held_apart(templates: list[Template]) -> set[str]:

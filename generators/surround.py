@@ -28,9 +28,7 @@ _BRIDGE = re.compile(
     re.I,
 )
 _BUILDING = re.compile(r"층|물류|공장|학교|주차|상가|리모델링|storey|floors|Tower|Warehouse|school|Car park")
-_OPENER = re.compile(
-    r"^(?:우선|먼저|일단|마지막으로|이어서|추가로|아 그리고|그럼|자 이제|참,|OK so|Right,|Also,|And|So|btw|Oh,|Next:|ok,|One more:|Quick one:)$"
-)
+_OPENER = re.compile(r"^(?:우선|일단|그럼|자 이제|참,|OK so|Right,|So|btw|ok,|Quick one:)$")
 _STEM = re.compile(r"[해어아여려겨쳐줘와워내]$")
 _KEYS_EN = {"a": "s", "s": "d", "e": "r", "r": "t", "t": "y", "o": "p", "i": "o", "n": "m", "l": "k", "d": "f"}
 
@@ -92,7 +90,8 @@ def surround(text: str, lang: str, rng: random.Random, strength: float = 1.0, op
             f"{_noise(rng.choice(fitting), rng)}{chr(10) if several and (listing or rng.random() < 0.3) else ' '}{text}"
         )
     elif place == "greeting":
-        text = f"{rng.choice(fitting)} {text if lang == 'ko' else _lower(text, rng)}"
+        gap = "\n" if bare[:1] in "-*•·" else " "  # no greeting on the line of a list's first item
+        text = f"{rng.choice(fitting)}{gap}{text if lang == 'ko' else _lower(text, rng)}"
     else:
         gap = "\n" if several else " "
         stop = (
@@ -180,7 +179,8 @@ def _swap(text: str, old: str, new: str, lang: str) -> str:
         if old[-1] in "해어여아"
         else r"(?![가-힣])|(?=(?:을|를|이|가|은|는|과|와|으로|로|이랑|랑|에|의|도|만|들|요)(?![가-힣]))"
     )
-    for found in re.finditer(rf"(?<![가-힣]){re.escape(old)}(?:{whole})", text):
+    latin = r"(?![A-Za-z0-9_-])" if old[-1].isascii() else ""
+    for found in re.finditer(rf"(?<![가-힣A-Za-z0-9_-]){re.escape(old)}{latin}(?:{whole})", text):
         out.append(text[at : found.start()] + new)
         at = found.end()
         after = AFTER_WORD.match(text[at:])
