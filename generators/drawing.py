@@ -51,6 +51,9 @@ COUNTED = re.compile(
 MANY_QUANTITIES = 3
 EXCLUDED = 0.08
 """Share of ranges and lists of numbers that become a range with one or two left out."""
+SHORT = 80
+KEPT_SHORT, KEPT_LONG = 0.45, 0.75
+"""How often a code stays the author's, in short words and in long ones, which more often tell a reason for it."""
 SMALL_IDS = frozenset(
     {"material_id", "section_id", "thickness_id", "wall_id", "stage_id", "story_id", "serial", "record_id", "member_id"}
 )
@@ -131,8 +134,9 @@ class _Draw:
         self.ids, self.counted = known.ids, self.stays or known.counted
         self.codes = codes and not self.stays and not known.former
         self.specs = {name: dict(spec) for name, spec in template.slots.items()}
-        # many that belong together: half the time as the author had them
-        self.reckoned = known.reckoned or (known.quantities >= MANY_QUANTITIES and rng.random() < 0.5)
+        # many that belong together, or told with a reason: half the time as the author had them
+        told = known.quantities >= MANY_QUANTITIES or (known.quantities and len(template.text) > SHORT)
+        self.reckoned = known.reckoned or (bool(told) and rng.random() < 0.5)
         self.offsets: dict[str, Callable[[int], int]] = {}
         self.scales: dict[str, Decimal] = {}
         self.named: dict[tuple[str, str], str] = {}
@@ -271,7 +275,8 @@ class _Draw:
         """Another member of the code with words of its own, or the author's."""
         field_name = self.specs[slot]["field"]
         facts = self.notes[slot].get("kind") in FACT_KINDS
-        if not self.codes or facts or isinstance(eg, list) or field_name in self.steering or self.rng.random() < 0.45:
+        kept = KEPT_SHORT if len(self.template.text) <= SHORT else KEPT_LONG
+        if not self.codes or facts or isinstance(eg, list) or field_name in self.steering or self.rng.random() < kept:
             return eg, said
         lang = self.template.lang
         codes = {p.text for p in self.lexicon.members(field_name) if p.lang == ""}
