@@ -30,7 +30,7 @@ from gennx.schemas import Validation
 from gennx.schemas.catalogue import Catalogue, Endpoint, Tool
 
 ATTEMPTS = 16
-REJECTS = ("invalid", "ungrounded", "unsayable", "no sample", "repeated")
+REJECTS = ("invalid", "ungrounded", "unsayable", "no sample", "plural", "repeated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Maker:
     catalogue: Catalogue
     bank: Bank
     validation: Validation = field(default_factory=lambda: default_rules().validation)
-    rejects: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REJECTS, 0))
+    rejects: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(REJECTS, 0)))
     composed: float = COMPOSED
     """Share of composed requests where an endpoint has words of its own."""
     _lexicons: dict[str, Lexicon] = field(default_factory=dict)

@@ -55,7 +55,10 @@ def test_particles(before: str, pair: str, after: str) -> None:
         ("열팽창 1.2e-5/℃", [("0.000012", "/℃")]),
         ("29,420 kN/m3", [("29420", "kN/m3")]),
         ("절점 여섯 개", [("6", None)]),
-        ("삼백 mm, 이십칠 메가파스칼, 일점오 배, 열둘", [("300", "mm"), ("27", "메가파스칼"), ("1.5", None), ("12", None)]),
+        (
+            "삼백 mm, 이십칠 메가파스칼, 일점오 배, 열둘",
+            [("300", "mm"), ("27", "메가파스칼"), ("1.5", None), ("12", None)],
+        ),
         ("10 feet, 4.5 kips, fck 30 MPa / ft,r 3", [("10", "feet"), ("4.5", "kips"), ("30", "MPa"), ("3", None)]),
         ("slenderness of four hundred", [("400", None)]),
         ("3분할, 2주절점, 3 members", [("3", None), ("2", None), ("3", None)]),
