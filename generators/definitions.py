@@ -316,19 +316,24 @@ def _branches(nodes: Sequence[Any]) -> Iterator[Schema]:
 
 
 def tell_unsaid(made: dict[str, Any], tool: Tool) -> None:
-    """Add to the description of a field that the API wants what it is when nothing is said of it."""
-    if tool.method != "POST":
+    """Add to the description of a field that the API wants what it is when nothing is said of it; in a change, where rows of a list stay whole, of the
+    fields of rows alone."""
+    if tool.method not in ("POST", "PUT"):
         return
     body = made["function"]["parameters"]
     body = body["properties"]["Assign"]["additionalProperties"] if tool.endpoint.is_table else body
     for path, value in unsaid(tool.endpoint):
         node: Any = body
+        rows = False
         for part in path:
+            rows = rows or "items" in node
             node = node.get("items", node)
             if part not in node.get("properties", {}):
                 break
             node = node["properties"][part]
         else:
+            if tool.method == "PUT" and not rows:
+                continue
             known = [node["description"]] if "description" in node else []
             node["description"] = "; ".join([*known, f"{value} if unsaid"])
 

@@ -28,6 +28,8 @@ FIXED_KINDS = frozenset({"strength", "modulus", "thermal", "weight_density"})
 FIXED_DIMENSIONS = frozenset(
     {"force/length3", "mass/length3", "1/temperature", "energy/mass/temperature", "length/time2"}
 )
+STEEL = (1.85e8, 2.15e8)
+"""Elastic modulus of steel, kN/m2: every engineer knows it."""
 POWERS_OF_LENGTH = {"length2": 2, "length3": 3, "length4": 4, "length6": 6}
 """Areas, moduli and inertias move with the lengths beside them: a bar twice as thick has four times the area."""
 RECKONED = re.compile(
@@ -193,7 +195,7 @@ class _Draw:
 
     def settled(self, note: dict[str, Any], schema: Schema, eg: float) -> bool:
         """Whether the author's number has to stay: a strength beside its grade, a count of what the request lists."""
-        if note.get("kind") in FIXED_KINDS and self.graded:
+        if note.get("kind") in FIXED_KINDS and (self.graded or STEEL[0] <= eg <= STEEL[1]):
             return True
         if note.get("dim", "none") != "none":
             return False

@@ -14,6 +14,7 @@ import pytest
 
 from gennx.emulator import Model
 from gennx.generators.dialogues import dumps
+from gennx.generators.intent import ambiguous
 from gennx.generators.settings import Settings
 from gennx.generators.writing import run
 from gennx.schemas import Validation
@@ -211,6 +212,12 @@ def test_held_out_endpoints_stay_out_of_training(held_out: str, tmp_path: Path) 
     held = {r["meta"]["endpoint"] for r in rows["test_endpoints"]}
     assert held == set(held_out.split(",")) if "/" in held_out else len(held) == int(held_out)
     lowered = {f" /{uri.lower()}" for uri in held}
+    for row in rows["train"]:  # nobody is asked to choose between creating and changing by words that tell neither
+        method, user = row["meta"]["method"], row["messages"][1]["content"]
+        if row["meta"]["kind"] == "single" and ambiguous(user, method):
+            others = {t["function"]["name"] for t in json.loads(row["tools"])}
+            uri = row["meta"]["endpoint"].lower()
+            assert not {f"POST /{uri}", f"PUT /{uri}"} <= others
     for split in ("train", "eval", "test"):
         for row in rows.get(split, ()):
             names = {t["function"]["name"] for t in json.loads(row["tools"])}

@@ -20,6 +20,7 @@ from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import check, without_unsaid
 from gennx.generators.harvest import harvest
 from gennx.generators.harvest.files import harvest_folder, stale
+from gennx.generators.intent import ambiguous
 from gennx.generators.leaves import call_leaves
 from gennx.generators.lexicon import TEMPLATES, lexicon_of
 from gennx.generators.lint import lint
@@ -92,6 +93,17 @@ def test_runs_are_read(text: str, meant: list[int]) -> None:
 )
 def test_units(unit: str, dimension: str, factor: str) -> None:
     assert factor_to(unit, dimension) == Decimal(factor)
+
+
+@pytest.mark.parametrize(
+    ("text", "method", "doubtful"),
+    [
+        ("Torsion reduction factor is to be 0.25 for beam 55", "POST", True), ("55번 보에 비틀림 감소계수 0.25 지정", "POST", False),
+        ("기둥 3: 400x400", "POST", False), ("183번 재분배계수 0.9로", "PUT", True), ("183번 재분배계수를 0.9로 수정", "PUT", False),
+    ],
+)  # fmt: skip
+def test_words_that_may_mean_a_creation_or_a_change(text: str, method: str, doubtful: bool) -> None:
+    assert ambiguous(text, method) is doubtful
 
 
 def test_lists_are_written_as_they_are_read() -> None:

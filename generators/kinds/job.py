@@ -16,6 +16,7 @@ from gennx.generators.dialogues import ANSWER_TOKENS, Dropped, Talk, system_pool
 from gennx.generators.evidence import Haystack
 from gennx.generators.forms import run as write_run
 from gennx.generators.grounding import check
+from gennx.generators.intent import ambiguous
 from gennx.generators.leaves import Leaf
 from gennx.generators.lexicon import TEMPLATES, Lexicon
 from gennx.generators.marks import unmark
@@ -109,6 +110,17 @@ class Job:
             (a for a in self.lexicon(tool).called(leaf) if _korean(a) == (self.lang == "ko")), leaf.name(self.lang)
         )
 
+    def _in_doubt(self, users: str, calls: Sequence[tuple[Tool, dict[str, Any]]]) -> frozenset[str]:
+        """The endpoint's other tool for writing, where the words do not tell a creation from a change: nobody could choose between the two."""
+        written = {tool.name: tool for tool, _ in calls if tool.method in ("POST", "PUT")}
+        if len(written) != 1:
+            return frozenset()
+        (tool,) = written.values()
+        other = "PUT" if tool.method == "POST" else "POST"
+        if other not in tool.endpoint.methods or not ambiguous(users, tool.method):
+            return frozenset()
+        return frozenset({self.tool_of(tool.endpoint.uri, other).name})
+
     def finish(
         self,
         talk: Talk,
@@ -133,7 +145,7 @@ class Job:
         if len({t.name for t, _ in calls}) > 2:  # a chain offers several right tools already
             count = min(count, max(1, count - 2))
         budget = settings.max_tokens - talk.tokens()
-        without = more.pop("without", frozenset())
+        without = more.pop("without", frozenset()) | self._in_doubt(users, calls)
         tools, tokens, _ = self.shop.definitions.offer(
             calls or [(near or self.tool, {})], count, budget, self.rng, without
         )
@@ -175,7 +187,7 @@ _GREETING = re.compile(
 
 _TOLD = re.compile(
     r"방금|아까|지난번|앞서|위에서|던데|[가-힣]네(?:요|[,.\s]|$)|거든|잖아|just (?:now|entered|added|made)|earlier|last time|a moment ago|"
-    r"일단|우선|먼저|마지막으로|이것만|이거만|어떨까|that'?s (?:all|it)|nothing else|just this|for now|how about|right away|바로 들어|끝나면",
+    r"일단|우선|먼저|마지막으로|이것만|이거만|어떨까|that'?s (?:all|it)|nothing else|just this|for now|how about|right away|바로 들어|끝나면|시작 ?전|before (?:we|I) start",
     re.I,
 )
 """What a request tells of before or after it, which is not so beside others, and words of order of its own."""
