@@ -123,9 +123,9 @@ class Maker:
     def forget(self, endpoint: Endpoint) -> None:
         """Free an endpoint's words."""
         self._lexicons.pop(endpoint.uri, None)
-        for key in [k for k in self._templates if k[0].endswith(f" /{endpoint.uri.lower()}")]:
-            del self._templates[key]
-        self._unfit.clear()
+        name = f" /{endpoint.uri.lower()}"
+        self._templates = {k: v for k, v in self._templates.items() if not k[0].endswith(name)}
+        self._unfit = {k: v for k, v in self._unfit.items() if not k[0].endswith(name)}
         self.bank.forget(endpoint)
 
     def unfit(self, tool: Tool, purpose: str, fits: Callable[[Template], bool]) -> frozenset[str]:
