@@ -409,7 +409,8 @@ class _Draw:
             return [move(n) for n in eg]
         style = "range" if "join" in spec else str(spec["style"])
         if style in ("range", "list") and "join" not in spec and self.rng.random() < EXCLUDED:
-            style = "except"
+            if not re.search(rf"\{{\{{ ?{name} ?\}}\}}(?:\w|\()", self.template.text):  # no particle on "…은 빼고"
+                style = "except"
         return fresh_run(style, move(eg[0]), self.rng)
 
     def _rows(self, drawn: Drawn) -> None:
