@@ -408,9 +408,11 @@ class _Draw:
         if fixed or not alone or self.rng.random() < 0.25:
             return [move(n) for n in eg]
         style = "range" if "join" in spec else str(spec["style"])
-        if style in ("range", "list") and "join" not in spec and self.rng.random() < EXCLUDED:
-            if not re.search(rf"\{{\{{ ?{name} ?\}}\}}(?:\w|\()", self.template.text):  # no particle on "…은 빼고"
-                style = "except"
+        hangs = re.search(
+            rf"\{{\{{ ?{name} ?\}}\}}(?:\w|\()", self.template.text
+        )  # a particle, which "…은 빼고" cannot bear
+        if style in ("range", "list") and "join" not in spec and self.rng.random() < EXCLUDED and not hangs:
+            style = "except"
         return fresh_run(style, move(eg[0]), self.rng)
 
     def _rows(self, drawn: Drawn) -> None:
