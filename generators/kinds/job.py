@@ -19,13 +19,11 @@ from gennx.generators.grounding import check
 from gennx.generators.intent import ambiguous
 from gennx.generators.leaves import Leaf
 from gennx.generators.lexicon import TEMPLATES, Lexicon
-from gennx.generators.marks import unmark
 from gennx.generators.model_units import BY_NAME, KN_M, Units, restated
 from gennx.generators.particles import settle
 from gennx.generators.sampler import SamplingError, sample_record
 from gennx.generators.scene import Scene
 from gennx.generators.single import Case, Seen, Want
-from gennx.generators.surround import surround
 from gennx.generators.telling import NOUNS
 from gennx.generators.tokens import count_data
 from gennx.schemas.catalogue import Endpoint, Tool
@@ -193,7 +191,7 @@ _TOLD = re.compile(
 """What a request tells of before or after it, which is not so beside others, and words of order of its own."""
 _ARROW = re.compile(r"→|->|=>")
 _TIGHT = re.compile(r"\}(?: ?(?:→|->|[+/;,])| and )")
-"""Patterns that join without ending a sentence."""
+"""Patterns that join within a line, which only short requests without joints of their own can bear."""
 SHORT = 45
 _JOINT = re.compile(r"[/:;,+\n]|→|->|[가-힣](?:요|다|시오|까)\b")
 
@@ -212,7 +210,7 @@ def bare(case: Case) -> str:
     return case.text.strip().rstrip(".~!")
 
 
-def glued(job: Job, patterns: str, cases: Sequence[Case], strength: float = 0.0) -> str:
+def glued(job: Job, patterns: str, cases: Sequence[Case]) -> str:
     """Requests in one message, by one of the shared patterns of that name; nothing where the whole no longer says every value."""
     lines = any("\n" in case.text for case in cases)
     arrows = any(
@@ -226,8 +224,6 @@ def glued(job: Job, patterns: str, cases: Sequence[Case], strength: float = 0.0)
         if (not lines or "\n" in p) and not (arrows and _ARROW.search(p)) and (short or not _TIGHT.search(p))
     ]
     text = joined(job.rng.choice(fit), texts)
-    if strength:
-        text = unmark(surround(text, job.lang, job.rng, strength))
     hay = Haystack(text)
     return "" if any(check(text, c.tool, c.arguments, job.lexicon(c.tool), hay) for c in cases) else text
 
