@@ -137,8 +137,8 @@ class _Draw:
         self.codes = codes and not self.stays and not known.former
         self.specs = {name: dict(spec) for name, spec in template.slots.items()}
         # many that belong together, or told with a reason: half the time as the author had them
-        told = known.quantities >= MANY_QUANTITIES or (known.quantities and len(template.text) > SHORT)
-        self.reckoned = known.reckoned or (bool(told) and rng.random() < 0.5)
+        many = MANY_QUANTITIES if len(template.text) <= SHORT else 1
+        self.reckoned = known.reckoned or (known.quantities >= many and rng.random() < 0.5)
         self.offsets: dict[str, Callable[[int], int]] = {}
         self.scales: dict[str, Decimal] = {}
         self.named: dict[tuple[str, str], str] = {}
@@ -408,12 +408,14 @@ class _Draw:
         if fixed or not alone or self.rng.random() < 0.25:
             return [move(n) for n in eg]
         style = "range" if "join" in spec else str(spec["style"])
-        hangs = re.search(
-            rf"\{{\{{ ?{name} ?\}}\}}(?:\w|\()", self.template.text
-        )  # a particle, which "…은 빼고" cannot bear
-        if style in ("range", "list") and "join" not in spec and self.rng.random() < EXCLUDED and not hangs:
+        excludes = style in ("range", "list") and "join" not in spec and self.rng.random() < EXCLUDED
+        if excludes and not self._hangs(name):
             style = "except"
         return fresh_run(style, move(eg[0]), self.rng)
+
+    def _hangs(self, name: str) -> bool:
+        """True if a particle hangs on the slot, which an exception ("…은 빼고") cannot bear."""
+        return re.search(rf"\{{\{{ ?{name} ?\}}\}}(?:\w|\()", self.template.text) is not None
 
     def _rows(self, drawn: Drawn) -> None:
         slots = [n for n, s in self.specs.items() if s.get("row")]

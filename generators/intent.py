@@ -11,13 +11,13 @@ _CREATES = re.compile(
 )
 _CHANGES = re.compile(
     r"바꾸|바꿔|바꿉|바뀌|바뀐|바뀜|변경|수정|고쳐|고치|교체|정정|조정|올려|올리|올림|내려|내리|내림|낮춰|낮추|높여|높이|늘려|늘리|줄여|줄이|줄임|키워|완화|강화|갱신|업데이트|"
-    r"대신|에서|→|->|=>|됐|되었|된대|이제|말고|아니|그대로|유지|만 |만\b|켜|켬|꺼|끄|끔|해제|풀어|재지정|개명|rename|상향|하향|원래|기존|현재|다시|맞춰|맞추|맞습|취소|편입|반대로|"
+    r"대신|에서|→|->|=>|됐|되었|된대|이제|말고|아니|그대로|유지|만\b|켜|켬|꺼|끄|끔|해제|풀어|재지정|개명|상향|하향|원래|기존|현재|다시|맞춰|맞추|맞습|취소|편입|반대로|"
     r"\b(?:chang|updat|revis|modif|edit|switch|instead|now|was|were|from|rais|lower|reduc|increas|becom|renam|replac|correct|fix|turn|bump|drop|only|stay|keep|kept|remain|"
     r"longer|rather|swap|mov|adjust|amend|cut|shift|tight|loosen|relax|extend|shorten|up to|down to|to be|should|must|has gone|ought|back to|any more)",
     re.I,
 )
 _EITHER = re.compile(
-    r"\d만 |만 -?\d|켜|켬|끄|꺼|로 해|으로 해|로 하|으로 하|로 잡|으로 잡|로 가|으로 가|이어야|여야|해야|\b(?:is|are|has|have) to be\b|\b(?:should|must|shall) (?:be|have)\b|\bturn\b",
+    r"\d만 |만 -?\d|켜|켬|끄|꺼|로 해|로 하|로 잡|로 가|이어야|여야|해야|\b(?:is|are|has|have) to be\b|\b(?:should|must|shall) (?:be|have)\b|\bturn\b",
     re.I,
 )
 

@@ -85,6 +85,8 @@ def holdout(settings: Settings) -> frozenset[str]:
     held = settings.holdout_endpoints
     if isinstance(held, tuple):
         return frozenset(held)
+    if not held:
+        return frozenset()
     endpoints = settings.chosen(load_catalogue())
     return frozenset(e.uri for e in random.Random(f"holdout/{settings.seed}").sample(endpoints, held))
 

@@ -28,14 +28,12 @@ PAIRS = {
 }  # fmt: skip
 _PARTICLE = re.compile("|".join(re.escape(p) for p in sorted(PAIRS, key=len, reverse=True)))
 _CLOSERS = ")]}\"'”’」』 "
-# Forms that can stand after a slot, with the pair they belong to. 이 alone counts only before a space or sign.
+_UNREAD = frozenset({"(이)나", "(이)로", "(이)면", "(이)니"})
+"""Pairs that are written but not looked for: their forms are too often something else."""
 _FORMS = {
-    "으로": "으로(로)", "로": "으로(로)", "을": "을(를)", "를": "을(를)", "은": "은(는)", "는": "은(는)", "이랑": "(이)랑", "랑": "(이)랑", "과": "과(와)", "와": "과(와)",
-    "이고": "(이)고", "고": "(이)고", "이": "이(가)", "가": "이(가)", "이며": "(이)며", "며": "(이)며", "이에요": "이에요(예요)", "예요": "이에요(예요)", "이야": "(이)야",
-    "이요": "(이)요", "이라": "(이)라", "라": "(이)라", "이라는": "(이)라는", "라는": "(이)라는", "이라네요": "(이)라네요", "라네요": "(이)라네요",
-    "이라고": "(이)라고", "라고": "(이)라고", "이래요": "(이)래요", "래요": "(이)래요", "이래": "(이)래", "래": "(이)래", "이랍니다": "(이)랍니다", "랍니다": "(이)랍니다",
-    "이라서": "(이)라서", "라서": "(이)라서", "이네요": "(이)네요", "네요": "(이)네요", "이었": "이었(였)", "였": "이었(였)",
-}  # fmt: skip
+    form: pair for pair, forms_ in PAIRS.items() for form in forms_ if pair not in _UNREAD and form not in ("야", "요")
+}
+"""Forms that can stand after a slot, with the pair they belong to. 이 alone counts only before a space or sign."""
 _SURE = frozenset({"을", "를", "으로", "로", "과", "와", "은", "는"})
 """Forms that after a value are always the particle, also where the writer reads the value otherwise (SETTLE을)."""
 _AFTER = re.compile(

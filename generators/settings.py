@@ -74,7 +74,8 @@ class Settings:
             )
         held = self.holdout_endpoints
         if isinstance(held, tuple):
-            outside = [u for u in held if u not in {e.uri for e in wanted}]
+            inside = {e.uri for e in wanted}
+            outside = [u for u in held if u not in inside]
             if outside:
                 raise BadSettings(
                     f"--holdout-endpoints {outside[0]}: not an endpoint of this run; spell it like db/NODE"
