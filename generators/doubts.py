@@ -23,6 +23,8 @@ from gennx.generators.model_units import KN_M, OTHERS, Units
 from gennx.schemas.catalogue import Tool
 
 Message = dict[str, Any]
+_EMPTY = re.compile(r"\b(?:empty|blank|new|nothing)\b|비어|빈 |아무 데이터|새 (?:모델|파일)", re.IGNORECASE)
+"""A system prompt that says of the model that nothing is in it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ def doubts(messages: Sequence[Message], calls: Sequence[dict[str, Any]]) -> Doub
     """What speaks against calls (`{"name", "arguments"}`) as the next turn after these messages. Tools outside the catalogue are not judged."""
     users = [str(m["content"]) for m in messages if m["role"] == "user"]
     shown = _told(messages, "tool", "system")
+    begins = any(m["role"] == "tool" for m in messages) or _EMPTY.search(_told(messages, "system")) is not None
     hay = said_in(messages)
     rules = default_rules()
     known = [(tool, c["arguments"]) for c in calls if (tool := rules.catalogue.named(str(c["name"]))) is not None]
@@ -55,7 +58,7 @@ def doubts(messages: Sequence[Message], calls: Sequence[dict[str, Any]]) -> Doub
             invalid = invalid or str(problems[0])
             continue
         gaps = check(hay.text, tool, arguments, _lexicon(tool.endpoint.uri), hay)
-        unsaid += [gap for gap in gaps if not _shown(gap, tool, arguments, shown)]
+        unsaid += [gap for gap in gaps if not _shown(gap, tool, arguments, shown, begins)]
     judged = users and not invalid and len(known) == len(calls)
     if not judged:
         return Doubts(invalid, tuple(unsaid), ())
@@ -80,14 +83,15 @@ def _calls_since(messages: Sequence[Message]) -> list[tuple[Tool, dict[str, Any]
     return [(tool, json.loads(a) if isinstance(a, str) else a) for tool, a in named if tool is not None]
 
 
-def _shown(gap: Ungrounded, tool: Tool, arguments: dict[str, Any], shown: str) -> bool:
-    """True for a value that the program's answers hold, and for record numbers that go on from ones there (or from none)."""
+def _shown(gap: Ungrounded, tool: Tool, arguments: dict[str, Any], shown: str, begins: bool) -> bool:
+    """True for a value that the program's answers hold, and for record numbers that go on from ones there, or from none where a table may be known
+    to be empty (`begins`)."""
     if re.search(rf"(?<![\w.]){re.escape(str(gap.value))}(?![\w.])", shown):
         return True
     keys = sorted(int(k) for k in arguments.get("Assign", {}) if k.isdigit())
     if not gap.place.startswith("Assign/") or gap.place.count("/") > 1 or tool.method != "POST" or not keys:
         return False
-    after = keys[0] == 1 or re.search(rf"(?<!\d){keys[0] - 1}(?!\d)", shown) is not None
+    after = (begins and keys[0] == 1) or re.search(rf"(?<!\d){keys[0] - 1}(?!\d)", shown) is not None
     return after and keys == list(range(keys[0], keys[0] + len(keys)))
 
 

@@ -52,7 +52,7 @@ def _numbers(leaves: Sequence[Leaf], places: set[str]) -> Iterator[Leaf]:
 
 
 def _meant(leaf: Leaf, hay: Haystack) -> float | None:
-    """The one quantity that a number stands for: the same figure in another unit, a conversion a little off, or off by powers of ten."""
+    """The one quantity that a number stands for: the same figure in another unit, off by powers of ten, or a conversion a little off."""
     note = leaf.note
     if next(number_evidence(leaf.value, note, hay), None) is not None:
         return None
@@ -66,8 +66,8 @@ def _meant(leaf: Leaf, hay: Haystack) -> float | None:
     wrote = abs(Decimal(repr(leaf.value)))
     alike = (
         {true for figure, true, _ in said if figure == wrote},
-        {true for _, true, own in said if own and abs(wrote - true) <= NEAR * true},
         {true for figure, true, own in said if _shifted(wrote / figure, own) or _shifted(wrote / true, own)},
+        {true for _, true, own in said if own and abs(wrote - true) <= NEAR * true},
     )
     values = next((found for found in alike if found), set())
     if len(values) != 1:

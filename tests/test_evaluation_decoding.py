@@ -101,7 +101,7 @@ def test_best_of_takes_the_alternative_that_the_check_prefers(model: Any, monkey
         held = ids[: len(start)] == start and ids != greedy[talk].ids
         return best_of.Candidate(ids, cut, logprob, forks, 0.0 if held or talk == 3 else 50.0)
 
-    monkeypatch.setattr(best_of, "judge", judge)
+    monkeypatch.setattr(best_of, "weigh", judge)
     found = {one.index: one for one in best_of.decode_best(decoder, asked, [0, 1, 2, 3], 4)}  # type: ignore[list-item]
     assert found[3].ids == greedy[3].ids
     for index in range(3):
@@ -126,7 +126,7 @@ def test_words_are_weighed_against_a_call_that_was_looked_over_too(model: Any, m
         against = 0.0 if first_calls.setdefault(talk, ids) != ids else 900.0
         return best_of.Candidate(ids, cut, logprob, forks, against, calls=1)
 
-    monkeypatch.setattr(best_of, "judge", judge)
+    monkeypatch.setattr(best_of, "weigh", judge)
     for one in best_of.decode_best(decoder, asked, [0, 1, 2, 3], 4):  # type: ignore[list-item]
         assert one.ids[0] == FAKE.call_id
         assert one.ids != first_calls[one.index]

@@ -93,12 +93,12 @@ class Engine:
             from gennx.trainer.generation import generate
 
             return generate(self.model, self.renderer, [ids], limit, 1)[0]
-        from gennx.trainer.best_of import decode_best
+        from gennx.trainer.best_of import Talk, decode_best
         from gennx.trainer.decoding import Decoder, Job
 
         self.decoder = self.decoder or Decoder(self.model, self.renderer, limit, 1)
         self.decoder.limit = limit
-        jobs, talks = [Job(ids, tools if self.constrained else None)], [normal_messages(messages)]
+        jobs, talks = [Job(ids, tools if self.constrained else None)], [Talk(normal_messages(messages), tools)]
         return list(next(decode_best(self.decoder, jobs, talks, self.best_of)).ids)
 
 

@@ -121,11 +121,27 @@ class Ranker:
 
     def rank(self, text: str, count: int) -> list[Tool]:
         """The `count` likeliest tools for a request, best first."""
+        return [self.tools[index] for index in np.argsort(-self._of(text), kind="stable")[:count]]
+
+    def lead(self, text: str, offered: Sequence[str]) -> float | None:
+        """How far the best of the offered tools (by name) is ahead of the best of another endpoint; below 0 where that fits the request better.
+        None where no tool of the catalogue is offered, or all endpoints are."""
+        named = set(offered)
+        mine = np.isin(
+            self._endpoint_of, [e for tool, e in zip(self.tools, self._endpoint_of, strict=True) if tool.name in named]
+        )
+        if mine.all() or not mine.any():
+            return None
+        scores = self._of(text)
+        return float(scores[mine].max() - scores[~mine].max())
+
+    def _of(self, text: str) -> Floats:
+        """One score for each tool, of the whole request and its likeliest part."""
         scores = self._scores(text)
         parts = [part for part in _PART.split(text) if len(words(part)) >= PART_WORDS]
         if len(parts) > 1:
             scores = scores + PART_WEIGHT * np.max([self._scores(part) for part in parts], axis=0)
-        return [self.tools[index] for index in np.argsort(-scores, kind="stable")[:count]]
+        return scores
 
 
 @lru_cache(maxsize=1)

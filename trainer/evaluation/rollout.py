@@ -99,7 +99,7 @@ def verdict(talk: Talk, may_be_refused: bool) -> dict[str, Any]:
 
 def roll_out(decoder: Decoder, items: Sequence[Item], constrained: bool, out: Path, best_of: int = 1) -> dict[str, Any]:
     """Run every dialogue, in rounds of one turn each; writes rollouts.jsonl and gives the shares by kind."""
-    from gennx.trainer.best_of import decode_best
+    from gennx.trainer.best_of import Talk, decode_best
     from gennx.trainer.decoding import Job
 
     groups: dict[str, list[Item]] = {}
@@ -111,7 +111,7 @@ def roll_out(decoder: Decoder, items: Sequence[Item], constrained: bool, out: Pa
             Job(decoder.renderer.prompt_ids(t.messages, t.last.tools), t.last.tools if constrained else None)
             for t in active
         ]
-        for written in list(decode_best(decoder, jobs, [t.messages for t in active], best_of)):
+        for written in list(decode_best(decoder, jobs, [Talk(t.messages, t.last.tools) for t in active], best_of)):
             active[written.index].take(decoder.renderer.decode(written.ids))
     found = [verdict(talk, any(i.refused for i in groups[talk.last.id])) for talk in talks]
     lines = [json.dumps({**v, "messages": t.messages}, ensure_ascii=False) for v, t in zip(found, talks, strict=True)]

@@ -70,7 +70,7 @@ def generate_all(
     """Write every turn with a model of our own, some of them alone first for the latency; returns what it took."""
     import torch
 
-    from gennx.trainer.best_of import decode_best
+    from gennx.trainer.best_of import Talk, decode_best
     from gennx.trainer.decoding import Job
 
     renderer = decoder.renderer
@@ -98,7 +98,7 @@ def generate_all(
         keep(row)
 
     def write(places: Sequence[int]) -> Iterator[Written]:
-        talks = [items[place].messages for place in places]
+        talks = [Talk(items[place].messages, items[place].tools) for place in places]
         return decode_best(decoder, [jobs[place] for place in places], talks, best_of)
 
     alone = timed_first(len(jobs), TIMED.get(decoder.device.type, 4) if alone_first is None else alone_first)
