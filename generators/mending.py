@@ -52,7 +52,8 @@ def _numbers(leaves: Sequence[Leaf], places: set[str]) -> Iterator[Leaf]:
 
 
 def _meant(leaf: Leaf, hay: Haystack) -> float | None:
-    """The one quantity that a number stands for: the same figure in another unit, off by powers of ten, or a conversion a little off."""
+    """The one quantity that a number stands for: the same figure in another unit, off by thousands, a conversion a little off,
+    or off by another power of ten beside its own unit."""
     note = leaf.note
     if next(number_evidence(leaf.value, note, hay), None) is not None:
         return None
@@ -66,8 +67,9 @@ def _meant(leaf: Leaf, hay: Haystack) -> float | None:
     wrote = abs(Decimal(repr(leaf.value)))
     alike = (
         {true for figure, true, _ in said if figure == wrote},
-        {true for figure, true, own in said if _shifted(wrote / figure, own) or _shifted(wrote / true, own)},
+        {true for figure, true, _ in said if _shifted(wrote / figure, 3) or _shifted(wrote / true, 3)},
         {true for _, true, own in said if own and abs(wrote - true) <= NEAR * true},
+        {true for figure, true, own in said if own and (_shifted(wrote / figure) or _shifted(wrote / true))},
     )
     values = next((found for found in alike if found), set())
     if len(values) != 1:
@@ -76,10 +78,10 @@ def _meant(leaf: Leaf, hay: Haystack) -> float | None:
     return -value if leaf.value < 0 else value
 
 
-def _shifted(ratio: Decimal, own: bool) -> bool:
-    """Off by a power of ten; by thousands where the unit stands elsewhere (in a header, at the end of a list)."""
+def _shifted(ratio: Decimal, by: int = 1) -> bool:
+    """Off by a power of ten, of so many digits at a time."""
     digits = ratio.normalize()
-    return digits.as_tuple().digits == (1,) and (own or digits.adjusted() % 3 == 0)
+    return digits.as_tuple().digits == (1,) and digits.adjusted() % by == 0
 
 
 def _put(node: Any, place: Sequence[Any], value: float) -> None:

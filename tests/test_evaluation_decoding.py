@@ -132,6 +132,51 @@ def test_words_are_weighed_against_a_call_that_was_looked_over_too(model: Any, m
         assert one.ids != first_calls[one.index]
 
 
+class Spelled:
+    """A renderer whose ids are characters, for turns that are judged and not decoded."""
+
+    call_id = -1
+
+    def decode(self, ids: list[int]) -> str:
+        return "".join(map(chr, ids))
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(char) for char in text]
+
+
+def weighed(said: str, text: str, *offered: str, system: str = "Units are kN, m.") -> best_of.Candidate:
+    """What a turn weighs after a first request, at log-probability 0."""
+    decoder: Any = SimpleNamespace(renderer=Spelled())
+    tools = [{"type": "function", "function": {"name": name}} for name in offered]
+    talk = best_of.Talk([{"role": "system", "content": system}, {"role": "user", "content": said}], tools)
+    return best_of.weigh(decoder, talk, Spelled().encode(text), False, 0.0, ())
+
+
+def call_of(name: str, arguments: dict[str, Any]) -> str:
+    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments}, ensure_ascii=False)}\n</tool_call>"
+
+
+def test_what_speaks_against_a_turn() -> None:
+    """Only a call that the words bear out weighs nothing; a wrong conversion is put right before it is weighed; a call that says nothing is worth no
+    more than words; words may not deny a tool that is offered, nor calls go by the next best one where a tool is not offered."""
+    said = "31번 절점에 DL 케이스로 아래로 2.4 tonf 집중하중"
+    right = call_of("POST /db/cnld", {"Assign": {"31": {"ITEMS": [{"LCNAME": "DL", "FZ": -23.53596}]}}})
+    wrong = call_of("POST /db/cnld", {"Assign": {"31": {"ITEMS": [{"LCNAME": "DL", "FZ": -2.4}]}}})
+    others = call_of("POST /db/cnld", {"Assign": {"31": {"ITEMS": [{"LCNAME": "LL", "FZ": -23.53596}]}}})
+    near = ("POST /db/cnld", "POST /db/bmld", "GET /db/cnld")
+    found = weighed(said, wrong, *near)
+    assert weighed(said, right, *near).score == found.score == 0
+    assert found.origin is not None and found.origin.score < 0 and Spelled().decode(found.ids) == right
+    assert weighed(said, others, *near).score < 0
+    bare, words = weighed(said, call_of("GET /db/cnld", {"ids": []}), *near), weighed(said, "알겠습니다.", *near)
+    assert bare.score == words.score < 0
+    assert best_of.better(found, bare) and not best_of.better(bare, found)
+    denial = "주어진 도구로는 할 수 없습니다."
+    assert weighed(said, denial, *near).score < words.score
+    assert weighed(said, denial, "POST /db/cnld/", "POST /db/grup").score == words.score
+    assert weighed(said, right, "POST /db/grup", "GET /db/unit").score < words.score
+
+
 def test_out_of_memory_halves_the_batch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     model, asked = tiny("qwen2"), prompts(6)
     calm = {one.index: one.ids for one in Decoder(model, FAKE, 6, 6).decode([Job(p) for p in asked])}

@@ -298,6 +298,10 @@ def test_doubts_speak_against_what_nobody_said() -> None:
     millimetres = talk("21번 절점 X를 3.5 m로", system="The model is in N, mm.")
     assert not doubts(millimetres, [{"name": "PUT /db/node", "arguments": {"Assign": {"21": {"X": 3500}}}}]).unsaid
     assert doubts(millimetres, [{"name": "PUT /db/node", "arguments": {"Assign": {"21": {"X": 3.5}}}}]).unsaid
+    group = [{"name": "POST /db/grup", "arguments": {"Assign": {"1": {"NAME": "CORE_2"}}}}]
+    assert doubts(talk("그룹 CORE_2 새로 등록", system="모델은 kN, m"), group).unsaid, "a number that may be taken"
+    assert not doubts(talk("그룹 CORE_2 새로 등록", system="빈 모델입니다. kN, m"), group).unsaid
+    assert not doubts([*talk("그룹 CORE_2 새로 등록"), {"role": "tool", "content": '{"GRUP":{}}'}], group).unsaid
 
 
 def test_conversions_are_put_right() -> None:
@@ -317,3 +321,4 @@ def test_conversions_are_put_right() -> None:
     assert spring(said, -90.0) is None
     assert spring("31번 절점에 DL로 아래 2.4 tonf, 고정하중 2.5 tonf의 일부", -24.0) is None
     assert spring("node 31, case DL, 12 kN down", -12, "The model is in N, mm.") == -12000
+    assert spring("node 31, case DL, 10.1 kN down, not 10 kN", -0.0101) == -10.1
