@@ -274,6 +274,26 @@ def test_the_weights_of_the_last_step(base: Path, data: Path, tmp_path: Path) ->
     assert weights["last"] != weights["loss"]
 
 
+def test_a_time_limit_ends_the_run_with_the_rate_down(base: Path, data: Path, tmp_path: Path) -> None:
+    """A run of far too many steps ends about when its time is over, its learning rate down and its weights kept; resumed, its time is over already."""
+    changes = [
+        *FULL,
+        "training.max_steps=100000",
+        "training.max_minutes=0.15",
+        "training.select=last",
+        "training.logging_steps=1",
+    ]
+    settings, output = settings_for(base, changes), tmp_path / "limited"
+    run = train(str(data), settings, output, "cpu")
+    points = [point for point in read_history(run / "history.jsonl") if "loss" in point]
+    rates = [point["learning_rate"] for point in points]
+    assert max(rates) > 2e-3 and rates[-1] < 3e-4 and len(points) < 10000
+    assert 0.14 < points[-1]["minutes"] < 0.3
+    assert (run / "model" / "model.safetensors").is_file()
+    train(str(data), settings, output, "cpu", resume=True)
+    assert len([p for p in read_history(run / "history.jsonl") if "loss" in p]) <= len(points) + 1
+
+
 def test_a_folder_in_use_is_not_overwritten(adapter: Path, base: Path, data: Path) -> None:
     before = os.stat(adapter / "metrics.json").st_mtime_ns
     with pytest.raises(TrainerError, match="is not empty"):

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,13 +17,67 @@ from gennx.trainer.errors import Interrupted, note
 from gennx.trainer.progress import in_time, read_history
 
 KEPT = ("loss", "learning_rate", "grad_norm", "mean_token_accuracy", "entropy", "num_tokens", "tokens_per_second",
-        "memory_mib", "eval_loss", "eval_mean_token_accuracy", "eval_task_score", "epoch")  # fmt: skip
+        "memory_mib", "minutes", "eval_loss", "eval_mean_token_accuracy", "eval_task_score", "epoch")  # fmt: skip
+
+
+class Deadline(TrainerCallback):  # type: ignore[misc]
+    """Ends a run within `limit` minutes. The learning rate is that of the step, or of the same share of the time if more of that is over.
+
+    Of several processes the first one's clock counts, so that all move their weights alike. A resumed run goes on from the minutes that its
+    record holds.
+    """
+
+    def __init__(self, limit: float, history: Path) -> None:
+        self.limit = limit
+        self.history = history
+        self.before = self.started = self.minutes = 0.0
+
+    @property
+    def left(self) -> float:
+        """Seconds until the end."""
+        return 60 * max(0.0, self.limit - self.minutes)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, lr_scheduler: Any = None, **kwargs: Any) -> None:
+        """Start the clock, and let it move the learning rate."""
+        points = (p for p in read_history(self.history) if p["step"] <= state.global_step)
+        self.before = self.minutes = max((p.get("minutes", 0.0) for p in points), default=0.0)
+        self.started = time.perf_counter()
+        shapes = list(lr_scheduler.lr_lambdas)
+
+        def follow(shape: Callable[[float], float]) -> Callable[[int], float]:
+            return lambda step: shape(max(step, int(state.max_steps * min(1.0, self.minutes / self.limit))))
+
+        lr_scheduler.lr_lambdas = [follow(shape) for shape in shapes]
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Look at the clock; when the time is over ask for the last evaluation and checkpoint, and for the end."""
+        self.minutes = _first_ones(self.before + (time.perf_counter() - self.started) / 60, args.device)
+        if self.minutes >= self.limit:
+            control.should_training_stop = control.should_save = True
+            control.should_evaluate = args.eval_strategy != "no"
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """Note the minutes down beside the loss."""
+        if logs and "loss" in logs:
+            logs["minutes"] = round(self.minutes, 3)
+
+
+def _first_ones(value: float, device: Any) -> float:
+    """The first process's value, in all of them."""
+    import torch
+
+    if not torch.distributed.is_initialized():
+        return value
+    shared = torch.tensor([value], dtype=torch.float64, device=device)
+    torch.distributed.broadcast(shared, 0)
+    return float(shared)
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]
     """One line a logged step on stderr: loss, tokens a second, memory, time left. On a terminal it is overwritten."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: Deadline | None = None) -> None:
+        self.deadline = deadline
         self.live = sys.stderr.isatty()
         self.started = (0, 0.0)
         self.said = 0.0
@@ -47,6 +102,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     def _line(self, state: Any, logs: dict[str, Any], now: float) -> str:
         done = state.global_step - self.started[0]
         left = (state.max_steps - state.global_step) * (now - self.started[1]) / done if done else 0.0
+        if self.deadline is not None:
+            left = min(left, self.deadline.left) if done else self.deadline.left
         speed = f"{logs['tokens_per_second']:,.0f} tokens/s, " if "tokens_per_second" in logs else ""
         return (
             f"step {state.global_step}/{state.max_steps}, epoch {state.epoch or 0:.2f}, loss {logs['loss']:.4f}, "

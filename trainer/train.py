@@ -132,8 +132,9 @@ def plan_lines(plan: Plan) -> list[str]:
         tokens = min(tokens, plan.train.tokens * steps / full)
     seconds = estimate_seconds(plan.shape, plan.settings, tokens, measured_flops(plan.device, plan.dtype))
     where = "the card" if plan.device == "cuda" else "main memory, besides about 1 GiB for Python"
+    limit = f" (ended after {in_time(60 * training.max_minutes)})" if training.max_minutes else ""
     lines.append(
-        f"plan: at most {steps:,} steps on {plan.device} in {plan.dtype}, about {in_time(seconds)}, "
+        f"plan: at most {steps:,} steps on {plan.device} in {plan.dtype}, about {in_time(seconds)}{limit}, "
         f"{memory.mib:,.0f} MiB of {where}"
     )
     return lines
@@ -181,13 +182,15 @@ def run_once(plan: Plan, output: Path, checkpoint: Path | None) -> Any:
     """One attempt at the whole training; returns the trainer, its best weights loaded. May run out of memory."""
     from transformers import EarlyStoppingCallback
 
-    from gennx.trainer.callbacks import Progress, Recorder, StopOnSignal
+    from gennx.trainer.callbacks import Deadline, Progress, Recorder, StopOnSignal
     from gennx.trainer.generation import tasks_of
     from gennx.trainer.sft import build_trainer, dataset_of
 
     training = plan.settings.training
     stop = StopOnSignal(f"gennx-train {plan.source} --output {output} --resume")
-    callbacks: list[Any] = [Progress(), Recorder(output / "history.jsonl"), stop]
+    history = output / "history.jsonl"
+    deadline = Deadline(training.max_minutes, history) if training.max_minutes else None
+    callbacks: list[Any] = [*([deadline] if deadline else ()), Progress(deadline), Recorder(history), stop]
     evaluates = bool(plan.eval.rendered)
     if evaluates and training.early_stopping_patience and training.select != "last":
         callbacks.append(EarlyStoppingCallback(training.early_stopping_patience, training.early_stopping_threshold))
