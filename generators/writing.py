@@ -47,6 +47,7 @@ class Written:
 def make_parts(settings: Settings, uris: list[str], workers: int, parts: Path) -> Iterator[int]:
     """Write the parts of all endpoints; how many dialogues each has, as they are finished. Parallel over endpoints with more than one worker."""
     if workers <= 1:
+        prepare(settings)
         for uri in uris:
             yield _make_part(settings, uri, parts)
         return
