@@ -91,17 +91,28 @@ class Request:
 
 @dataclass(frozen=True)
 class Template:
-    """A harvested request: text and call with slots."""
+    """A harvested request: text and call with slots. A run fills a few of a file's templates, so that each is parsed when first looked into."""
 
     ident: str
     lang: str
     method: str
     text: str
-    call: Any
-    slots: dict[str, dict[str, Any]]
+    call_json: str
+    slots_json: str
     place: str = field(compare=False, default="")
     keep: bool = False
     """The author's values and names stay; only numbers of things move."""
+
+    @cached_property
+    def call(self) -> Any:
+        """The call with slots. Raises TemplateProblem naming the place."""
+        return _json(self.call_json, f"{self.place}: the call behind =>")
+
+    @cached_property
+    def slots(self) -> dict[str, dict[str, Any]]:
+        """How each slot is said. Raises TemplateProblem naming the place."""
+        found: dict[str, dict[str, Any]] = _json(self.slots_json, f"{self.place}: the slots behind ::")
+        return found
 
     @cached_property
     def render(self) -> Callable[..., str]:
@@ -123,7 +134,12 @@ class Template:
     @cached_property
     def next_id(self) -> bool:
         """True if the text names no number for the new records."""
-        return b'"NEW1"' in orjson.dumps(self.call)
+        return '"NEW1"' in self.call_json
+
+
+def template_of(h: Harvested, ident: str, place: str = "", keep: bool = False) -> Template:
+    """A harvested template without the way over a file."""
+    return Template(ident, h.lang, h.method, h.text, json.dumps(h.call), json.dumps(h.slots), place, keep)
 
 
 def ident_of(uri: str, method: str, text: str) -> str:
@@ -191,6 +207,7 @@ def read_templates(path: Path, lang: str) -> Iterator[Template]:
         return
     except (OSError, UnicodeDecodeError) as error:
         raise TemplateProblem(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    name = str(path)
     head: list[str] = []
     body: list[str] = []
     call = None
@@ -206,12 +223,11 @@ def read_templates(path: Path, lang: str) -> Iterator[Template]:
                 )
             start = number
         elif call is None and _CALL.match(line):
-            call = _json(line[3:], path, number)
+            call = line[3:]
         elif call is not None:
             if not line.startswith(":: "):
                 raise TemplateProblem(f"{path}:{number}: after the line => wants :: and the slots")
-            slots = _json(line[3:], path, number)
-            yield Template(head[1], lang, head[0], "\n".join(body), call, slots, f"{path}:{start}", len(head) > 2)
+            yield Template(head[1], lang, head[0], "\n".join(body), call, line[3:], f"{name}:{start}", len(head) > 2)
             head, body, call = [], [], None
         else:
             body.append(line)
@@ -221,11 +237,11 @@ def read_templates(path: Path, lang: str) -> Iterator[Template]:
         )
 
 
-def _json(text: str, path: Path, number: int) -> Any:
+def _json(text: str, what: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise TemplateProblem(f"{path}:{number}: not JSON ({error.msg})") from None
+        raise TemplateProblem(f"{what} is not JSON ({error.msg})") from None
 
 
 class Bank:
@@ -260,6 +276,7 @@ def check_folder(root: Path, endpoints: Iterable[Endpoint]) -> int:
         for lang in LANGUAGES:
             for template in read_templates(root / folder_of(endpoint.uri) / f"{lang}.jinja", lang):
                 unknown = missing_names(template)
+                _ = template.call  # raises where it is no JSON
                 if unknown:
                     raise TemplateProblem(
                         f"{template.place}: nothing supplies {', '.join(sorted(unknown))}; name a slot behind ::"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gennx.generators.bank import Request, Template, TemplateProblem, ident_of, read_requests, to_block
+from gennx.generators.bank import Request, TemplateProblem, ident_of, read_requests, template_of, to_block
 from gennx.generators.definitions import unshown
 from gennx.generators.drawing import draw
 from gennx.generators.grounding import NEW_KEY, check, without_unsaid
@@ -140,7 +140,7 @@ def _refill(
     rng: random.Random, times: int, out: Linted,
 ) -> None:  # fmt: skip
     tool = catalogue.tool(endpoint.uri, request.method)
-    template = Template(request.ident, request.lang, h.method, h.text, h.call, h.slots, request.place, request.keep)
+    template = template_of(h, request.ident, request.place, request.keep)
     own = without_unsaid(request.user, tool, request.arguments, lexicon)
     if fill(h.call, draw(template, endpoint, lexicon, rng, keep=True)) != own:
         out.findings.append(Finding(request.place, "unfilled", "the template does not give back the author's own call"))

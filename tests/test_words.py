@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gennx.generators import forms
-from gennx.generators.bank import Bank, Template, missing_names, read_templates, to_block
+from gennx.generators.bank import Bank, missing_names, read_templates, template_of, to_block
 from gennx.generators.drawing import draw
 from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import check, without_unsaid
@@ -178,7 +178,7 @@ def test_harvest_makes_slots_and_loops(catalogue: Catalogue) -> None:
     made = harvest(text, "ko", tool, call, lexicon)
     assert made.shape == "rows" and not made.unsaid
     assert "{% for row in rows %}{{ row.key }}\t{{ row.X }}\t{{ row.Y }}\t{{ row.Z }}" in made.text
-    template = Template("t", "ko", "POST", made.text, made.call, made.slots)
+    template = template_of(made, "t")
     lengths = set()
     for seed in range(20):
         drawn = draw(template, tool.endpoint, lexicon, random.Random(seed))
@@ -211,7 +211,7 @@ def test_templates_give_back_their_authors_calls(catalogue: Catalogue) -> None:
             arguments = {**({"ids": row["ids"]} if "ids" in row else {}), **row.get("body", {})}
             tool = catalogue.tool(endpoint.uri, row["method"])
             made = harvest(row["user"], row["lang"], tool, arguments, lexicon)
-            template = Template("t", row["lang"], made.method, made.text, made.call, made.slots)
+            template = template_of(made, "t")
             assert not missing_names(template)
             drawn = draw(template, endpoint, lexicon, random.Random(0), keep=True)
             assert fill(made.call, drawn) == without_unsaid(row["user"], tool, arguments, lexicon), row["user"]
