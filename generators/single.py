@@ -132,7 +132,8 @@ class Maker:
         """Names of the tool's phrasings that will not do for a purpose, worked out once."""
         key = (tool.name, purpose)
         if key not in self._unfit:
-            self._unfit[key] = frozenset(t.ident for t in self.bank.templates(tool.endpoint) if not fits(t))
+            own = (t for t in self.bank.templates(tool.endpoint) if t.method == tool.method)
+            self._unfit[key] = frozenset(t.ident for t in own if not fits(t))
         return self._unfit[key]
 
     def templates(self, tool: Tool, lang: str, want: Want = PLAIN) -> list[Template]:

@@ -199,10 +199,9 @@ _JOINT = re.compile(r"[/:;,+\n]|→|->|[가-힣](?:요|다|시오|까)\b")
 def gluable(text: str) -> bool:
     """True for a request that can stand beside another in one message: short, one sentence or a table, nothing told before or after."""
     lines = text.strip()
-    told_apart = (
-        re.search(r"[.!?;]\s+\S", lines) or _TOLD.search(lines) or _GREETING.match(lines) or lines[:1] in "-*•·"
-    )
-    return len(lines) <= LONGEST_GLUED and not told_apart
+    if len(lines) > LONGEST_GLUED or lines[:1] in "-*•·":
+        return False
+    return not (re.search(r"[.!?;]\s+\S", lines) or _GREETING.match(lines) or _TOLD.search(lines))
 
 
 def bare(case: Case) -> str:
