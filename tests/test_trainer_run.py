@@ -279,7 +279,7 @@ def test_a_time_limit_ends_the_run_with_the_rate_down(base: Path, data: Path, tm
     changes = [
         *FULL,
         "training.max_steps=100000",
-        "training.max_minutes=0.15",
+        "training.max_minutes=0.4",
         "training.select=last",
         "training.logging_steps=1",
     ]
@@ -288,7 +288,7 @@ def test_a_time_limit_ends_the_run_with_the_rate_down(base: Path, data: Path, tm
     points = [point for point in read_history(run / "history.jsonl") if "loss" in point]
     rates = [point["learning_rate"] for point in points]
     assert max(rates) > 2e-3 and rates[-1] < 3e-4 and len(points) < 10000
-    assert 0.14 < points[-1]["minutes"] < 0.3
+    assert 0.39 < points[-1]["minutes"] < 0.6
     assert (run / "model" / "model.safetensors").is_file()
     train(str(data), settings, output, "cpu", resume=True)
     assert len([p for p in read_history(run / "history.jsonl") if "loss" in p]) <= len(points) + 1

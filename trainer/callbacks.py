@@ -21,16 +21,18 @@ KEPT = ("loss", "learning_rate", "grad_norm", "mean_token_accuracy", "entropy", 
 
 
 class Deadline(TrainerCallback):  # type: ignore[misc]
-    """Ends a run within `limit` minutes. The learning rate is that of the step, or of the same share of the time if more of that is over.
+    """Ends a run `limit` minutes after it was begun (a `time.perf_counter`). The learning rate is that of the step, or of the same share of the
+    time since the first step if more of that is over.
 
     Of several processes the first one's clock counts, so that all move their weights alike. A resumed run goes on from the minutes that its
     record holds.
     """
 
-    def __init__(self, limit: float, history: Path) -> None:
+    def __init__(self, limit: float, history: Path, begun: float) -> None:
         self.limit = limit
         self.history = history
-        self.before = self.started = self.minutes = 0.0
+        self.begun = begun
+        self.before = self.minutes = 0.0
 
     @property
     def left(self) -> float:
@@ -38,23 +40,28 @@ class Deadline(TrainerCallback):  # type: ignore[misc]
         return 60 * max(0.0, self.limit - self.minutes)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, lr_scheduler: Any = None, **kwargs: Any) -> None:
-        """Start the clock, and let it move the learning rate."""
+        """Let the clock move the learning rate."""
         points = (p for p in read_history(self.history) if p["step"] <= state.global_step)
-        self.before = self.minutes = max((p.get("minutes", 0.0) for p in points), default=0.0)
-        self.started = time.perf_counter()
-        shapes = list(lr_scheduler.lr_lambdas)
+        self.before = max((p.get("minutes", 0.0) for p in points), default=0.0)
+        self._look(args.device)
+        first = 0.0 if self.before else self.minutes  # getting ready takes its time, and none from the warm-up
 
         def follow(shape: Callable[[float], float]) -> Callable[[int], float]:
-            return lambda step: shape(max(step, int(state.max_steps * min(1.0, self.minutes / self.limit))))
+            return lambda step: shape(
+                max(step, int(state.max_steps * min(1.0, (self.minutes - first) / max(1e-9, self.limit - first))))
+            )
 
-        lr_scheduler.lr_lambdas = [follow(shape) for shape in shapes]
+        lr_scheduler.lr_lambdas = [follow(shape) for shape in lr_scheduler.lr_lambdas]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Look at the clock; when the time is over ask for the last evaluation and checkpoint, and for the end."""
-        self.minutes = _first_ones(self.before + (time.perf_counter() - self.started) / 60, args.device)
+        self._look(args.device)
         if self.minutes >= self.limit:
             control.should_training_stop = control.should_save = True
             control.should_evaluate = args.eval_strategy != "no"
+
+    def _look(self, device: Any) -> None:
+        self.minutes = _first_ones(self.before + (time.perf_counter() - self.begun) / 60, device)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         """Note the minutes down beside the loss."""

@@ -85,7 +85,7 @@ class TrainingSettings(Section):
     max_steps: int | None = Field(default=None, ge=1)
     """Ends the run after this many steps, whatever `epochs` says."""
     max_minutes: float | None = Field(default=None, gt=0.0)
-    """Ends the run by then, evaluations included, whatever `epochs` says: the learning rate follows the clock where that is ahead of the steps, so
+    """Ends the run by then, reading and evaluations included, whatever `epochs` says: the learning rate follows the clock where that is ahead of the steps, so
     that it has come down when the time is over. For a rented card."""
     optimizer: Literal["paged_adamw_8bit", "adamw_8bit", "adamw_torch", "adamw_torch_fused"] = "paged_adamw_8bit"
     """8-bit moments, 2 bytes a trained parameter, that can move to main memory; torch's AdamW on the CPU."""

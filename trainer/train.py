@@ -48,6 +48,8 @@ class Plan:
     train: Rows
     eval: Rows
     shape: Shape
+    begun: float
+    """`time.perf_counter` when the work began, reading the data included."""
 
     @property
     def dtype(self) -> str:
@@ -81,6 +83,7 @@ def render_rows(
 
 def make_plan(source: str, settings: Settings, device_choice: str) -> Plan:
     """Read and check the data, find the base, render every dialogue. Cheap checks come first."""
+    begun = time.perf_counter()
     dialogues = {split: reading.read_split(source, split) for split in ("train", "eval")}
     if settings.training.select == "task" and not dialogues["eval"]:
         raise TrainerError(f"{source}: --select task needs evaluation dialogues, and there is no eval.jsonl", "add it")
@@ -90,7 +93,8 @@ def make_plan(source: str, settings: Settings, device_choice: str) -> Plan:
     base = find_base(settings.model)
     renderer = Renderer(load_tokenizer(base.path, base.template))
     train_rows, eval_rows = render_rows(dialogues, renderer, settings)
-    return Plan(source, dialogues, settings, device, base, renderer, train_rows, eval_rows, read_shape(base.path))
+    shape = read_shape(base.path)
+    return Plan(source, dialogues, settings, device, base, renderer, train_rows, eval_rows, shape, begun)
 
 
 def packed_rows(lengths: list[int], capacity: int) -> int:
@@ -189,7 +193,7 @@ def run_once(plan: Plan, output: Path, checkpoint: Path | None) -> Any:
     training = plan.settings.training
     stop = StopOnSignal(f"gennx-train {plan.source} --output {output} --resume")
     history = output / "history.jsonl"
-    deadline = Deadline(training.max_minutes, history) if training.max_minutes else None
+    deadline = Deadline(training.max_minutes, history, plan.begun) if training.max_minutes else None
     callbacks: list[Any] = [*([deadline] if deadline else ()), Progress(deadline), Recorder(history), stop]
     evaluates = bool(plan.eval.rendered)
     if evaluates and training.early_stopping_patience and training.select != "last":
