@@ -82,13 +82,11 @@ def shift_of(old: str, new: str) -> int:
 
 
 def typed(text: str, like: Any) -> Any:
-    """A value out of its key in a words table, of the type of `like`."""
+    """A value out of its key in a words table, of the type of `like`; a number may be whole or not (a factor of 1 or 0.5)."""
     if isinstance(like, bool):
         return text == "true"
-    if isinstance(like, int):
-        return int(text)
-    if isinstance(like, float):
-        return float(text)
+    if isinstance(like, (int, float)):
+        return float(text) if isinstance(like, float) or "." in text else int(text)
     return text
 
 
