@@ -84,7 +84,7 @@ def holdout(settings: Settings) -> frozenset[str]:
     """Endpoints that training never sees."""
     held = settings.holdout_endpoints
     if isinstance(held, tuple):
-        return frozenset(held)
+        return frozenset(load_catalogue().endpoint(uri).uri for uri in held)
     if not held:
         return frozenset()
     endpoints = settings.chosen(load_catalogue())

@@ -74,11 +74,13 @@ class Settings:
             )
         held = self.holdout_endpoints
         if isinstance(held, tuple):
-            inside = {e.uri for e in wanted}
-            outside = [u for u in held if u not in inside]
+            try:
+                outside = [e.uri for e in map(catalogue.endpoint, held) if e not in wanted]
+            except CatalogueError as error:
+                raise BadSettings(f"--holdout-endpoints: {error}") from None
             if outside:
                 raise BadSettings(
-                    f"--holdout-endpoints {outside[0]}: not an endpoint of this run; spell it like db/NODE"
+                    f"--holdout-endpoints {outside[0]}: not an endpoint of this run; add its tier, or leave it out"
                 )
         count = held if isinstance(held, int) else len(held)
         if count >= len(wanted):
