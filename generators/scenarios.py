@@ -324,6 +324,55 @@ def calls(plan: Plan, scope: Mapping[str, Any], idents: tuple[str, ...] = ()) ->
 
 # ---------------------------------------------------------------- words
 
+_SLOT = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
+_CLAUSE = re.compile(r"[^,.;?!\n]+")
+
+
+def as_told(plan: Plan, wording: str) -> tuple[str, ...]:
+    """The steps in the order in which a wording tells them: where the parameters stand that are theirs alone, else where something like the
+    endpoint's name does; what has neither comes last, in the plan's own order."""
+    first: dict[str, int] = {}
+    shared: dict[str, int] = {}
+    for slot in _SLOT.finditer(wording):
+        named = set(re.findall(r"\w+", slot[0])) & (set(plan.params) | set(plan.let))
+        owners = [s.ident for s in plan.steps if s.needs & named]
+        owners = owners or [s.ident for s in plan.steps if _roots(plan, set(s.needs)) & _roots(plan, named)]
+        for ident in owners:
+            (first if len(owners) == 1 else shared).setdefault(ident, slot.start())
+    claimed = set(first.values())
+    for step in plan.steps:
+        if step.ident not in first:
+            place = _named_at(step.tool, wording, claimed)
+            first[step.ident] = shared.get(step.ident, len(wording)) if place is None else place
+    order = [s.ident for s in plan.steps]
+    return tuple(sorted(order, key=lambda ident: (first[ident], order.index(ident))))
+
+
+def _named_at(tool: Tool, wording: str, claimed: set[int]) -> int | None:
+    """Where the clause begins that has most in common with the names of the tool's endpoint, of those in which no other step's parameter stands
+    if there is one."""
+    endpoint = tool.endpoint
+    known = {w for lang in LANGUAGES for name in (endpoint.title(lang), *endpoint.aka(lang)) for w in _pieces(name)}
+    found = []
+    for clause in _CLAUSE.finditer(_SLOT.sub(_blank, wording)):
+        alike = len(known & _pieces(clause[0]))
+        if alike:
+            free = not any(clause.start() <= place < clause.end() for place in claimed)
+            found.append((free, alike, -clause.start()))
+    return -max(found)[2] if found else None
+
+
+def _blank(slot: re.Match[str]) -> str:
+    return " " * len(slot[0])
+
+
+def _pieces(text: str) -> set[str]:
+    """Pairs of neighbouring Korean syllables, English words."""
+    words_ = re.findall(r"[가-힣]+|[a-z]+", text.lower())
+    return {w[i : i + 2] for w in words_ if w[0] >= "가" for i in range(len(w) - 1)} | {
+        w for w in words_ if w[0] < "가"
+    }
+
 
 _TWICE = re.compile(f"번({CLOSE})번")
 """A list that says 번 itself, before the author's own."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gennx.generators import forms
+from gennx.generators import forms, scenarios
 from gennx.generators.bank import Bank, missing_names, read_templates, template_of, to_block
 from gennx.generators.drawing import draw
 from gennx.generators.evidence import Haystack
@@ -251,8 +251,6 @@ def test_phrases_stand_alone() -> None:
 
 def test_what_a_plan_is_about_shows_in_its_text() -> None:
     """Plans are read when they are told; until then only their text is looked at."""
-    from gennx.generators import scenarios
-
     for root in (scenarios.FOLDER, scenarios.PARALLEL):
         for file in scenarios.plan_files(root):
             plan = file.plan
@@ -263,6 +261,23 @@ def test_what_a_plan_is_about_shows_in_its_text() -> None:
                 if not s.get("silent")
             )
             assert file.tellers == (plan.endpoints if ways >= scenarios.FEW_WAYS else {min(plan.endpoints)}), file.path
+
+
+def test_calls_asked_for_together_come_as_they_are_asked_for() -> None:
+    """Where each step has a parameter of its own, in the order of these; else by the endpoint's name, else in the plan's order."""
+    plan = next(p for p in scenarios.plans(scenarios.PARALLEL) if p.name == "b_combo_edit")
+    own = {"drop": "{{ gone }}", "put": "{{ c }}", "see": "{{ s }}"}
+    orders = set()
+    for wording in (w for pool in plan.requests.values() for w in pool):
+        orders.add(scenarios.as_told(plan, wording))
+        assert scenarios.as_told(plan, wording) == tuple(sorted(own, key=lambda ident: wording.index(own[ident])))
+    assert len(orders) > 2
+    assert scenarios.as_told(plan, "Steel combinations first, then remove {{ gone }}. {{ c }}: {{ p }}") == (
+        "see",
+        "drop",
+        "put",
+    )
+    assert scenarios.as_told(plan, "Do all of it.") == ("drop", "put", "see")
 
 
 def test_doubts_speak_against_what_nobody_said() -> None:

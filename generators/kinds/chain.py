@@ -57,11 +57,12 @@ def planned(job: Job, plan: scenarios.Plan, kind: str) -> dict[str, Any]:
     first = plan.steps[0].tool
     teller = scenarios.teller_for(first, lexicons[first.endpoint.uri], lang, rng)
     parts: list[tuple[str, tuple[str, ...]]]
-    parts = (
-        [(rng.choice(t.words[lang]), t.steps) for t in plan.turns]
-        if in_turns
-        else [(_next_wording(job, plan), tuple(s.ident for s in plan.steps))]
-    )
+    if in_turns:
+        parts = [(rng.choice(t.words[lang]), t.steps) for t in plan.turns]
+    else:
+        wording = _next_wording(job, plan)
+        together = kind == "parallel"  # nothing depends on the order: calls are made as they are asked for
+        parts = [(wording, scenarios.as_told(plan, wording) if together else tuple(s.ident for s in plan.steps))]
     calls: list[tuple[Tool, dict[str, Any]]] = []
     so_far, derived = "", set[str]()
     for words, idents in parts:
