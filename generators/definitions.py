@@ -81,8 +81,7 @@ class Definitions:
         again = left_out & used  # what a call uses comes back, without the rest of what is below it
         if not again:
             return self.of(tool, left_out, terse)
-        above = tuple(f"{p}." for p in again)
-        below = {p for p, _ in self._sizes(tool.endpoint) if p not in used and p.startswith(above)}
+        below = {p for p, _ in self._sizes(tool.endpoint) if p not in used and _within(p, again)}
         return self.of(tool, (left_out - used) | below, terse)
 
     def _fit(self, tool: Tool, barred: frozenset[str], limit: int) -> frozenset[str]:

@@ -344,8 +344,7 @@ def as_told(plan: Plan, wording: str) -> tuple[str, ...]:
         if step.ident not in first:
             place = _named_at(step.tool, wording, claimed)
             first[step.ident] = shared.get(step.ident, len(wording)) if place is None else place
-    order = [s.ident for s in plan.steps]
-    return tuple(sorted(order, key=lambda ident: (first[ident], order.index(ident))))
+    return tuple(sorted((s.ident for s in plan.steps), key=first.__getitem__))
 
 
 def _named_at(tool: Tool, wording: str, claimed: set[int]) -> int | None:
@@ -354,16 +353,12 @@ def _named_at(tool: Tool, wording: str, claimed: set[int]) -> int | None:
     endpoint = tool.endpoint
     known = {w for lang in LANGUAGES for name in (endpoint.title(lang), *endpoint.aka(lang)) for w in _pieces(name)}
     found = []
-    for clause in _CLAUSE.finditer(_SLOT.sub(_blank, wording)):
+    for clause in _CLAUSE.finditer(_SLOT.sub(lambda slot: " " * len(slot[0]), wording)):
         alike = len(known & _pieces(clause[0]))
         if alike:
             free = not any(clause.start() <= place < clause.end() for place in claimed)
             found.append((free, alike, -clause.start()))
     return -max(found)[2] if found else None
-
-
-def _blank(slot: re.Match[str]) -> str:
-    return " " * len(slot[0])
 
 
 def _pieces(text: str) -> set[str]:

@@ -4,7 +4,7 @@ A call's values are said by the user or follow from what was said: that is how t
 (`gennx.generators.doubts`). A turn against which something speaks is begun again where the model hesitated most, each time with its second choice, and
 continued greedily; of all these the one with the highest weight is taken: its log-probability less what speaks against it. Where the model answers in
 words, the call that it would have made is looked over as well as a call, and the ranking of all tools by the request's words (`retrieval`) says
-whether a tool for it is offered at all. Quantities of the best that were converted wrongly are put right
+whether a tool for it is offered at all. Quantities that were converted wrongly are put right before a turn is weighed
 (`gennx.generators.mending`). No sampling, so the same prompt gives the same turn.
 """
 
@@ -81,6 +81,16 @@ class Candidate:
         return bool(self.against or self.unused)
 
     @property
+    def written(self) -> Candidate:
+        """The turn as the model wrote it, which can be begun again."""
+        return self.origin or self
+
+    @property
+    def versions(self) -> list[Candidate]:
+        """The turn as it was written, and as it was put right."""
+        return [self] if self.origin is None else [self.origin, self]
+
+    @property
     def score(self) -> float:
         return self.logprob - self.against - (ASKED if self.bare else UNUSED * self.unused)
 
@@ -135,10 +145,10 @@ def decode_best(decoder: Decoder, jobs: Sequence[Job], talks: Sequence[Talk], co
         found = weigh(decoder, talks[one.index], one.ids, one.cut, one.logprob, one.forks)
         if found.doubtful or found.origin:
             best[one.index] = found
-            weighed[one.index] = [found.origin, found] if found.origin else [found]
+            weighed[one.index] = found.versions
         else:
             yield one
-    again = {index: found.origin or found for index, found in best.items() if found.doubtful}
+    again = {index: found.written for index, found in best.items() if found.doubtful}
     for _ in range(ROUNDS):
         before = again
         begun = [(i, fork) for i in sorted(before) for fork in _hesitations(before[i], best[i].score, count)]
@@ -147,15 +157,11 @@ def decode_best(decoder: Decoder, jobs: Sequence[Job], talks: Sequence[Talk], co
             sofar = fork.before + fork.logprob
             forks = tuple(replace(f, place=len(start) + f.place, before=sofar + f.before) for f in one.forks)
             found = weigh(decoder, talks[index], start + one.ids, one.cut, sofar + one.logprob, forks)
-            weighed[index] += [found.origin, found] if found.origin else [found]
+            weighed[index] += found.versions
             if better(found, best[index]):
                 best[index] = found
-        again = {index: _to_begin(best[index], weighed[index]) for index in before}
-        again = {
-            index: found.origin or found
-            for index, found in again.items()
-            if found.doubtful and (found.origin or found) is not before[index]
-        }
+        next_ones = {index: _to_begin(best[index], weighed[index]) for index in before}
+        again = {i: one.written for i, one in next_ones.items() if one.doubtful and one.written is not before[i]}
     for index, found in best.items():
         yield Written(index, found.ids, found.cut, found.logprob, weighed=tuple(c.weighed for c in weighed[index]))
 

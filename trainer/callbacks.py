@@ -24,32 +24,34 @@ class Deadline(TrainerCallback):  # type: ignore[misc]
     """Ends a run `limit` minutes after it was begun (a `time.perf_counter`). The learning rate is that of the step, or of the same share of the
     time since the first step if more of that is over.
 
-    Of several processes the first one's clock counts, so that all move their weights alike. A resumed run goes on from the minutes that its
-    record holds.
+    Of several processes the first one's clock counts, so that all move their weights alike.
     """
 
-    def __init__(self, limit: float, history: Path, begun: float) -> None:
+    def __init__(self, limit: float, begun: float) -> None:
         self.limit = limit
-        self.history = history
         self.begun = begun
-        self.before = self.minutes = 0.0
+        self.minutes = self.first = 0.0
 
     @property
     def left(self) -> float:
         """Seconds until the end."""
         return 60 * max(0.0, self.limit - self.minutes)
 
+    @property
+    def share(self) -> float:
+        """Of the time since the first step, how much is over; 1 at the end."""
+        room = self.limit - self.first
+        return min(1.0, (self.minutes - self.first) / room) if room > 0 else 1.0
+
     def on_train_begin(self, args: Any, state: Any, control: Any, lr_scheduler: Any = None, **kwargs: Any) -> None:
         """Let the clock move the learning rate."""
-        points = (p for p in read_history(self.history) if p["step"] <= state.global_step)
-        self.before = max((p.get("minutes", 0.0) for p in points), default=0.0)
         self._look(args.device)
-        first = 0.0 if self.before else self.minutes  # getting ready takes its time, and none from the warm-up
+        self.first = (
+            0.0 if state.global_step else self.minutes
+        )  # getting ready takes its time, and none from the warm-up
 
         def follow(shape: Callable[[float], float]) -> Callable[[int], float]:
-            return lambda step: shape(
-                max(step, int(state.max_steps * min(1.0, (self.minutes - first) / max(1e-9, self.limit - first))))
-            )
+            return lambda step: shape(max(step, int(state.max_steps * self.share)))
 
         lr_scheduler.lr_lambdas = [follow(shape) for shape in lr_scheduler.lr_lambdas]
 
@@ -61,7 +63,7 @@ class Deadline(TrainerCallback):  # type: ignore[misc]
             control.should_evaluate = args.eval_strategy != "no"
 
     def _look(self, device: Any) -> None:
-        self.minutes = _first_ones(self.before + (time.perf_counter() - self.begun) / 60, device)
+        self.minutes = _first_ones((time.perf_counter() - self.begun) / 60, device)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         """Note the minutes down beside the loss."""

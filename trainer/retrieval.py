@@ -65,6 +65,7 @@ class Ranker:
     """The index; built in about half a second."""
 
     def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
         self.tools = list(catalogue.tools.values())
         endpoints = list(catalogue)
         place = {endpoint.uri: index for index, endpoint in enumerate(endpoints)}
@@ -124,12 +125,10 @@ class Ranker:
         return [self.tools[index] for index in np.argsort(-self._of(text), kind="stable")[:count]]
 
     def lead(self, text: str, offered: Sequence[str]) -> float | None:
-        """How far the best of the offered tools (by name) is ahead of the best of another endpoint; below 0 where that fits the request better.
-        None where no tool of the catalogue is offered, or all endpoints are."""
-        named = set(offered)
-        mine = np.isin(
-            self._endpoint_of, [e for tool, e in zip(self.tools, self._endpoint_of, strict=True) if tool.name in named]
-        )
+        """How far the best of the offered tools (by name, in either style) is ahead of the best of another endpoint; below 0 where that fits the
+        request better. None where no tool of the catalogue is offered, or all endpoints are."""
+        uris = {tool.endpoint.uri for name in offered if (tool := self.catalogue.named(name)) is not None}
+        mine = np.array([tool.endpoint.uri in uris for tool in self.tools])
         if mine.all() or not mine.any():
             return None
         scores = self._of(text)

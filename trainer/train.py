@@ -28,7 +28,7 @@ from gennx.trainer.prepare import (
     report_lines,
     report_record,
 )
-from gennx.trainer.progress import in_time
+from gennx.trainer.progress import in_time, read_history
 from gennx.trainer.rendering import Renderer
 from gennx.trainer.runs import last_checkpoint, shape_record
 
@@ -49,7 +49,7 @@ class Plan:
     eval: Rows
     shape: Shape
     begun: float
-    """`time.perf_counter` when the work began, reading the data included."""
+    """`time.perf_counter` when the work began, reading the data and the minutes of a run that is resumed included."""
 
     @property
     def dtype(self) -> str:
@@ -192,9 +192,10 @@ def run_once(plan: Plan, output: Path, checkpoint: Path | None) -> Any:
 
     training = plan.settings.training
     stop = StopOnSignal(f"gennx-train {plan.source} --output {output} --resume")
-    history = output / "history.jsonl"
-    deadline = Deadline(training.max_minutes, history, plan.begun) if training.max_minutes else None
-    callbacks: list[Any] = [*([deadline] if deadline else ()), Progress(deadline), Recorder(history), stop]
+    deadline = Deadline(training.max_minutes, plan.begun) if training.max_minutes else None
+    callbacks: list[Any] = [Progress(deadline), Recorder(output / "history.jsonl"), stop]
+    if deadline is not None:
+        callbacks.insert(0, deadline)  # its minutes are recorded
     evaluates = bool(plan.eval.rendered)
     if evaluates and training.early_stopping_patience and training.select != "last":
         callbacks.append(EarlyStoppingCallback(training.early_stopping_patience, training.early_stopping_threshold))
@@ -295,6 +296,8 @@ def train(source: str, settings: Settings, output: Path, device: str = "auto", r
     checkpoint = open_output(output, resume) if is_main() else (last_checkpoint(output) if resume else None)
     if checkpoint:
         say(f"going on from {checkpoint}")
+        spent = max((p.get("minutes", 0.0) for p in read_history(output / "history.jsonl")), default=0.0)
+        plan = replace(plan, begun=plan.begun - 60 * spent)
     if is_main():
         write_start(plan, output)
     started = time.perf_counter()
