@@ -91,12 +91,13 @@ class Renderer:
         messages, tools = dialogue.messages, dialogue.tools
         turns = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
         whole = self.text(messages, tools)
-        if len(turns) > 1 and len(tools) > 1:  # definitions are most of a text: prefixes are compared with one of them
-            short = self.text(messages, tools[:1])
-            first, first_short = (self.text(messages[: turns[0]], some, prompt=True) for some in (tools, tools[:1]))
-            shift = len(first) - len(first_short)
-            if whole.startswith(first) and whole[len(first) :] == short[len(first_short) :]:
-                return whole, [(a + shift, b + shift) for a, b in self._turns(short, messages, tools[:1], turns)]
+        if len(turns) > 1 and tools:  # definitions are most of a text: prefixes are compared without them, or with one
+            first = self.text(messages[: turns[0]], tools, prompt=True)
+            for few in ([], tools[:1]):
+                short, first_short = self.text(messages, few), self.text(messages[: turns[0]], few, prompt=True)
+                if whole.startswith(first) and whole[len(first) :] == short[len(first_short) :]:
+                    shift = len(first) - len(first_short)
+                    return whole, [(a + shift, b + shift) for a, b in self._turns(short, messages, few, turns)]
         return whole, self._turns(whole, messages, tools, turns)
 
     def _turns(
