@@ -49,8 +49,8 @@ class Workshop:
 
 
 @lru_cache(maxsize=2)
-def _workshop(key: str, packed: Any) -> Workshop:
-    settings: Settings = packed.settings
+def _workshop(packed: _Packed) -> Workshop:
+    settings = packed.settings
     catalogue = load_catalogue()
     bank = Bank(Path(settings.templates) if settings.templates else None)
     held = holdout(settings)
@@ -77,7 +77,7 @@ class _Packed:
 
 def workshop(settings: Settings) -> Workshop:
     """The process's workshop for these settings."""
-    return _workshop(str(settings.seed), _Packed(settings))
+    return _workshop(_Packed(settings))
 
 
 def holdout(settings: Settings) -> frozenset[str]:
@@ -193,31 +193,33 @@ MADE = {
     "single": 1.22,
 }
 """How much of what is asked for of a kind is made at --per-api 20; where a kind does not fit, a single call takes its place."""
-_WEIGHTS: dict[str, dict[str, float]] = {}
 
 
 def kind_weights(settings: Settings) -> dict[str, float]:
     """Weights of kinds such that over all endpoints of the run, each taking those that fit it, the shares come out as asked (proportional fitting)."""
-    key = settings.fingerprint()
-    if key not in _WEIGHTS:
-        wanted = {k: s / MADE.get(k, 1.0) for k, s in settings.kinds.items() if s}
-        total = sum(wanted.values())
-        groups: Counter[tuple[str, ...]] = Counter()
-        for endpoint in settings.chosen(load_catalogue()):
-            groups[tuple(k for k in wanted if fits(k, endpoint))] += settings.count(endpoint)
-        everything = sum(groups.values())
-        weights = dict(wanted)
-        for _ in range(30):
-            got = dict.fromkeys(wanted, 0.0)
-            for kinds, count in groups.items():
-                here = sum(weights[k] for k in kinds)
-                for k in kinds:
-                    got[k] += count / everything * weights[k] / here
-            weights = {k: w * min(4.0, wanted[k] / total / got[k]) if got[k] else w for k, w in weights.items()}
-        if "single" not in weights:  # what fits no endpoint falls back to a single call
-            weights["single"] = 0.001
-        _WEIGHTS[key] = weights
-    return _WEIGHTS[key]
+    return _weights(_Packed(settings))
+
+
+@lru_cache(maxsize=2)
+def _weights(packed: _Packed) -> dict[str, float]:
+    settings = packed.settings
+    wanted = {k: s / MADE.get(k, 1.0) for k, s in settings.kinds.items() if s}
+    total = sum(wanted.values())
+    groups: Counter[tuple[str, ...]] = Counter()
+    for endpoint in settings.chosen(load_catalogue()):
+        groups[tuple(k for k in wanted if fits(k, endpoint))] += settings.count(endpoint)
+    everything = sum(groups.values())
+    weights = dict(wanted)
+    for _ in range(30):
+        got = dict.fromkeys(wanted, 0.0)
+        for kinds, count in groups.items():
+            here = sum(weights[k] for k in kinds)
+            for k in kinds:
+                got[k] += count / everything * weights[k] / here
+        weights = {k: w * min(4.0, wanted[k] / total / got[k]) if got[k] else w for k, w in weights.items()}
+    if "single" not in weights:  # what fits no endpoint falls back to a single call
+        weights["single"] = 0.001
+    return weights
 
 
 def _of_kind(kind: str, job: Job, made: Made) -> tuple[str, dict[str, Any]] | None:
