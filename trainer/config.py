@@ -118,9 +118,6 @@ class TrainingSettings(Section):
     """Evaluations without improvement before the run ends; 0 switches early stopping off."""
     early_stopping_threshold: float = Field(default=0.01, ge=0.0)
     """Smaller improvements do not count."""
-    loader_workers: int | None = Field(default=None, ge=0)
-    """Processes a device that put rows together beside the training: a row of 32,768 tokens takes about 0.1 s, as long as a step of a small model on a large card.
-    None: 2 on a card where they can be forked, else 0."""
     logging_steps: int = Field(default=1, ge=1)
     """Steps between two points of the curves."""
     seed: int = Field(default=42, ge=0)

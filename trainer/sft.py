@@ -6,7 +6,6 @@ Heavy: importing this module imports torch, transformers and trl.
 from __future__ import annotations
 
 import os
-import sys
 import time
 import warnings
 from collections.abc import Sequence
@@ -203,12 +202,6 @@ def optimizer_name(settings: Settings, device: str) -> str:
     return "adamw_torch" if device == "cpu" and name != "adamw_torch" else name
 
 
-def loader_workers(settings: Settings, device: str) -> int:
-    """Processes that put rows together: the setting, or 2 for a card. Not on Windows, where each would take its own copy of the data."""
-    wanted = settings.training.loader_workers
-    return wanted if wanted is not None else 2 if device == "cuda" and sys.platform != "win32" else 0
-
-
 def build_arguments(settings: Settings, device: str, output: Path, evaluates: bool) -> SFTConfig:
     """TRL's configuration for our settings. With `evaluates`, the best checkpoint is found and loaded at the end."""
     training = settings.training
@@ -247,7 +240,6 @@ def build_arguments(settings: Settings, device: str, output: Path, evaluates: bo
         report_to=["tensorboard"],
         disable_tqdm=True,
         dataloader_pin_memory=device == "cuda",
-        dataloader_num_workers=loader_workers(settings, device),
         seed=training.seed,
         data_seed=training.seed,
         ddp_find_unused_parameters=False,
