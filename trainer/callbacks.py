@@ -59,8 +59,10 @@ class Deadline(TrainerCallback):  # type: ignore[misc]
         """Look at the clock; when the time is over ask for the last evaluation and checkpoint, and for the end."""
         self._look(args.device)
         if self.minutes >= self.limit:
-            control.should_training_stop = control.should_save = True
-            control.should_evaluate = args.eval_strategy != "no"
+            control.should_training_stop = True
+            if args.save_strategy == "steps":  # where it is done by epoch, the end of this one brings both
+                control.should_save = True
+                control.should_evaluate = args.eval_strategy != "no"
 
     def _look(self, device: Any) -> None:
         self.minutes = _first_ones((time.perf_counter() - self.begun) / 60, device)

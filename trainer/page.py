@@ -11,7 +11,7 @@ from gennx.trainer.config import Settings
 from gennx.trainer.progress import in_time
 
 WIDTH, HEIGHT = 560.0, 240.0
-LEFT, RIGHT, TOP, BOTTOM = 60.0, 14.0, 12.0, 30.0
+LEFT, RIGHT, TOP, BOTTOM = 72.0, 14.0, 12.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ def smooth(points: list[tuple[float, float]], weight: float = 0.9) -> list[tuple
     return out
 
 
-def thin(points: list[tuple[float, float]], most: int = 800) -> list[tuple[float, float]]:
+def thin(points: list[tuple[float, float]], most: int = 400) -> list[tuple[float, float]]:
     """At most about `most` points, evenly taken, the last one kept."""
-    every = max(1, len(points) // most)
+    every = max(1, -(-len(points) // most))
     kept = points[::every]
     return kept if not points or kept[-1] == points[-1] else [*kept, points[-1]]
 
