@@ -97,6 +97,11 @@ def _ruled(leaf: Leaf, lexicon: Lexicon) -> bool:
     return any(_rule_holds(rule, leaf) for rule in lexicon.rules(leaf.field))
 
 
+def has_usual_value(leaf: Leaf, lexicon: Lexicon) -> bool:
+    """True if a stated rule gives the field a value, this one or another, where nothing is said of it: then it is never missing."""
+    return any(_rule_applies(rule, leaf) for rule in lexicon.rules(leaf.field))
+
+
 def _without_empty(node: dict[str, Any], depth: int = 0) -> dict[str, Any]:
     """Without objects that have nothing left in them, records aside."""
     inner = {k: _without_empty(v, depth + 1) if isinstance(v, dict) else v for k, v in node.items()}
@@ -117,6 +122,10 @@ def _rule_holds(rule: dict[str, Any], leaf: Leaf) -> bool:
         return False
     if "same_as" in rule and (not isinstance(leaf.holder, dict) or leaf.value != leaf.holder.get(rule["same_as"])):
         return False
+    return _rule_applies(rule, leaf)
+
+
+def _rule_applies(rule: dict[str, Any], leaf: Leaf) -> bool:
     return all(_meets(_reach(leaf.holder, path), wanted) for path, wanted in rule.get("if", {}).items())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gennx.generators.compose import compose
 from gennx.generators.dialogues import Dropped, closing
-from gennx.generators.grounding import check, follows, without
+from gennx.generators.grounding import check, follows, has_usual_value, without
 from gennx.generators.kinds.banks import incomplete, kept_for, renumbered
 from gennx.generators.kinds.job import Job, stock
 from gennx.generators.leaves import Leaf, call_leaves
@@ -130,9 +130,11 @@ def _told(job: Job, made: Lacking, phrasing: str) -> dict[str, Any] | None:
 
 def _needed(job: Job, post: Tool, arguments: dict[str, Any]) -> list[Leaf]:
     """Values without which there is no call: nothing optional, nothing that goes without saying, nothing within rows of a list."""
+    lexicon = job.lexicon(post)
     return [
         x for x in call_leaves(post, arguments)
-        if x.kind in ("number", "string", "enum") and not x.optional and not x.slot and _alone(x, arguments) and not follows(x, job.lexicon(post), post)
+        if x.kind in ("number", "string", "enum") and not x.optional and not x.slot and _alone(x, arguments)
+        and not follows(x, lexicon, post) and not has_usual_value(x, lexicon)
     ]  # fmt: skip
 
 
