@@ -274,7 +274,7 @@ def test_the_weights_of_the_last_step(base: Path, data: Path, tmp_path: Path) ->
     assert weights["last"] != weights["loss"]
 
 
-def test_a_time_limit_ends_the_run_with_the_rate_down(base: Path, data: Path, tmp_path: Path) -> None:
+def test_a_time_limit_ends_the_run_with_the_rate_down(tiny_qwen: Path, data: Path, tmp_path: Path) -> None:  # noqa: F811
     """A run of far too many steps ends about when its time is over, its learning rate down and its weights kept; resumed, its time is over already."""
     changes = [
         *(change for change in FULL if "save_steps" not in change),
@@ -283,7 +283,7 @@ def test_a_time_limit_ends_the_run_with_the_rate_down(base: Path, data: Path, tm
         "training.select=last",
         "training.logging_steps=1",
     ]
-    settings, output = settings_for(base, changes), tmp_path / "limited"
+    settings, output = settings_for(tiny_qwen, changes), tmp_path / "limited"
     run = train(str(data), settings, output, "cpu")
     points = [point for point in read_history(run / "history.jsonl") if "loss" in point]
     rates = [point["learning_rate"] for point in points]
