@@ -14,8 +14,8 @@ Row = dict[str, str]
 
 _UNITS = r"kN|N\b|mm|cm|m\b|m2|m3|MPa|GPa|t\b|tonf|ton\b|kgf?\b|deg|도\b|°|%|sec|층|월|일|년|시|분|개|명|x ?\d|spacing|stor(?:e)?y|floors?|days?|percent"
 _NUMBER = re.compile(
-    r"(?<![\w.,:/\\-])(?<!x )(?<!fck )(?<!day )([1-9]\d{1,3})(?:([-~])([1-9]\d{1,3}))?(?=번|호|부터|까지|[,;:?)]|\.(?!\d)|\s|~|$)"
-    rf"(?!\s?(?:{_UNITS}))"
+    r"(?<![\w.,:/\\@-])(?<!x )(?<!fck )(?<!day )([1-9]\d{1,3})(?:([-~])([1-9]\d{1,3}))?(?=번|호|부터|까지|인데|을|를|과|와|이랑|랑|하고|[,;:?)]|\.(?!\d)|\s|~|$)"
+    rf"(?!,\d\d\d)(?!\s?(?:{_UNITS}))"
 )
 """Whole numbers that look like those of nodes, elements and records."""
 
