@@ -46,9 +46,8 @@ class Deadline(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, lr_scheduler: Any = None, **kwargs: Any) -> None:
         """Let the clock move the learning rate."""
         self._look(args.device)
-        self.first = (
-            0.0 if state.global_step else self.minutes
-        )  # getting ready takes its time, and none from the warm-up
+        # getting ready takes its time, and none from the warm-up
+        self.first = 0.0 if state.global_step else self.minutes
 
         def follow(shape: Callable[[float], float]) -> Callable[[int], float]:
             return lambda step: shape(max(step, int(state.max_steps * self.share)))

@@ -57,7 +57,7 @@ def smooth(points: list[tuple[float, float]], weight: float = 0.9) -> list[tuple
 
 def thin(points: list[tuple[float, float]], most: int = 400) -> list[tuple[float, float]]:
     """At most about `most` points, evenly taken, the last one kept."""
-    every = max(1, -(-len(points) // most))
+    every = max(1, math.ceil(len(points) / most))
     kept = points[::every]
     return kept if not points or kept[-1] == points[-1] else [*kept, points[-1]]
 
