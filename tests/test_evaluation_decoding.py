@@ -19,7 +19,7 @@ from gennx.schemas.projection import definition
 from gennx.trainer import best_of
 from gennx.trainer.decoding import Decoder, Job
 from gennx.trainer.engine import Engine
-from gennx.trainer.errors import TrainerError
+from gennx.trainer.errors import TrainerError, one_line_errors
 from gennx.trainer.evaluation.cli import batch_rows
 from gennx.trainer.generation import generate
 from gennx.trainer.grammar import arguments_schema, turn_grammar
@@ -113,6 +113,22 @@ def test_best_of_takes_the_alternative_that_the_check_prefers(model: Any, monkey
         assert found[index].logprob == pytest.approx(true, abs=1e-2)
 
 
+def test_a_turn_that_is_settled_does_not_wait_for_others(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can be kept before the others are begun again, so that an interruption costs no more than what is under way."""
+    seen: list[int] = []
+
+    def judge(_: Any, talk: Any, ids: list[int], cut: bool, logprob: float, forks: Any) -> best_of.Candidate:
+        seen.append(talk)
+        against = 500.0 - 40.0 * len(seen) if talk == 0 else 50.0 if seen.count(talk) == 1 else 0.0
+        return best_of.Candidate(ids, cut, logprob, forks, against)
+
+    monkeypatch.setattr(best_of, "weigh", judge)
+    turns = best_of.decode_best(Decoder(model, FAKE, 12, 3), [Job(p) for p in prompts(2)], [0, 1], 3)  # type: ignore[list-item]
+    assert next(turns).index == 1
+    weighed = len(seen)
+    assert next(turns).index == 0 and len(seen) > weighed
+
+
 def test_words_are_weighed_against_a_call_that_was_looked_over_too(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The call that the model would have made is begun though it is no second choice, and begun again though words still weigh more than it."""
     asked = [Job(p) for p in prompts(4)]
@@ -177,22 +193,46 @@ def test_what_speaks_against_a_turn() -> None:
     assert weighed(said, right, "POST /db/grup", "GET /db/unit").score < words.score
 
 
-def test_out_of_memory_halves_the_batch(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError(), RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")]
+)  # fmt: skip
+def test_out_of_memory_halves_the_batch(
+    error: RuntimeError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     model, asked = tiny("qwen2"), prompts(6)
     calm = {one.index: one.ids for one in Decoder(model, FAKE, 6, 6).decode([Job(p) for p in asked])}
     decoder, forward = Decoder(model, FAKE, 6, 6), Decoder.forward
 
     def tight(self: Decoder, ids: Any, *rest: Any) -> Any:
         if ids.shape[0] > 3:
-            raise torch.OutOfMemoryError
+            raise error
         return forward(self, ids, *rest)
 
     monkeypatch.setattr(Decoder, "forward", tight)
     assert {one.index: one.ids for one in decoder.decode([Job(p) for p in asked])} == calm
     assert "3 rows at once" in capsys.readouterr().err
-    monkeypatch.setattr(Decoder, "forward", lambda *a: (_ for _ in ()).throw(torch.OutOfMemoryError()))
+    monkeypatch.setattr(Decoder, "forward", lambda *a: (_ for _ in ()).throw(error))
     with pytest.raises(TrainerError, match="one prompt of"):
         list(decoder.decode([Job(asked[0])]))
+
+
+def test_a_card_that_fails_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def command(text: str) -> None:
+        raise RuntimeError(text)
+
+    with pytest.raises(SystemExit) as stop:
+        one_line_errors(command)(
+            "CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx(...)`\nmore of it"
+        )
+    said = capsys.readouterr().err
+    assert (
+        stop.value.code == 2
+        and said.count("\n") == 1
+        and "CUBLAS_STATUS_EXECUTION_FAILED" in said
+        and "--resume" in said
+    )
+    with pytest.raises(RuntimeError, match="shapes"):
+        one_line_errors(command)("shapes do not go together")
 
 
 def test_bad_batch_size() -> None:

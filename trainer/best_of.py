@@ -150,6 +150,7 @@ def decode_best(decoder: Decoder, jobs: Sequence[Job], talks: Sequence[Talk], co
             yield one
     again = {index: found.written for index, found in best.items() if found.doubtful}
     for _ in range(ROUNDS):
+        yield from (_settled(index, best, weighed) for index in sorted(best.keys() - again))
         before = again
         begun = [(i, fork) for i in sorted(before) for fork in _hesitations(before[i], best[i].score, count)]
         for (index, fork), one in _continued(decoder, jobs, before, begun):
@@ -162,8 +163,13 @@ def decode_best(decoder: Decoder, jobs: Sequence[Job], talks: Sequence[Talk], co
                 best[index] = found
         next_ones = {index: _to_begin(best[index], weighed[index]) for index in before}
         again = {i: one.written for i, one in next_ones.items() if one.doubtful and one.written is not before[i]}
-    for index, found in best.items():
-        yield Written(index, found.ids, found.cut, found.logprob, weighed=tuple(c.weighed for c in weighed[index]))
+    yield from (_settled(index, best, weighed) for index in sorted(best))
+
+
+def _settled(index: int, best: dict[int, Candidate], weighed: dict[int, list[Candidate]]) -> Written:
+    """A job's best turn, taken out of what is still weighed: it can be kept while others are begun again."""
+    found = best.pop(index)
+    return Written(index, found.ids, found.cut, found.logprob, weighed=tuple(c.weighed for c in weighed.pop(index)))
 
 
 def weigh(decoder: Decoder, talk: Talk, ids: list[int], cut: bool, logprob: float, forks: tuple[Fork, ...]) -> Candidate:  # fmt: skip

@@ -20,6 +20,7 @@ from gennx.trainer.attention import register
 from gennx.trainer.constrain import Constrainer, Tools
 from gennx.trainer.errors import TrainerError, note
 from gennx.trainer.kv_cache import growing_cache
+from gennx.trainer.ladder import is_out_of_memory
 from gennx.trainer.rendering import Renderer
 
 PREFILL_TOKENS = 32_768  # tokens read in one forward pass
@@ -125,7 +126,9 @@ class Decoder:
                         self._admit(batch, waiting, jobs)
                     if batch.rows:
                         batch.step(ended)
-            except torch.OutOfMemoryError:
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
                 waiting.extendleft(row.index for row in batch.rows if not row.done)
                 if self.rows == 1:
                     length = len(jobs[waiting[0]].prompt)
@@ -168,7 +171,7 @@ class Decoder:
                         self.constrainer.prepare(tools)
             try:
                 batch.read([(index, jobs[index]) for index in group])
-            except torch.OutOfMemoryError:
+            except RuntimeError:
                 waiting.extendleft(reversed(group))
                 raise
 

@@ -44,6 +44,17 @@ def from_os_error(error: OSError) -> TrainerError | None:
     return None
 
 
+def from_card(error: RuntimeError) -> TrainerError | None:
+    """The one-line form of a failure of the card or its driver; None for any other."""
+    lines = str(error).splitlines()
+    if not lines or "CUDA error" not in lines[0]:
+        return None
+    return TrainerError(
+        f"the card failed ({lines[0][:200]})",
+        "what was written is kept: run the command again (gennx-train with --resume); nvidia-smi shows what else is on the card",
+    )
+
+
 def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
     """Wrap a command: a `TrainerError` becomes one line on stderr and exit code 2, an interrupt exit code 130."""
 
@@ -60,8 +71,8 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
             if (error.name or "").startswith("gennx"):
                 raise
             note(f"error: the package {error.name!r} is not installed; pip install 'gennx[train]' brings it")
-        except OSError as error:
-            mendable = from_os_error(error)
+        except (OSError, RuntimeError) as error:
+            mendable = from_os_error(error) if isinstance(error, OSError) else from_card(error)
             if mendable is None:
                 raise
             note(f"error: {mendable}")

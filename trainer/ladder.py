@@ -7,6 +7,7 @@ from typing import Any
 from gennx.trainer.config import Settings
 
 SHORTEST_LIMIT = 256
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cublas_status_alloc_failed")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -14,7 +15,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if type(error).__name__ in ("OutOfMemoryError", "MemoryError"):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    return isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY)
 
 
 def is_disk_full(error: BaseException) -> bool:
