@@ -87,17 +87,19 @@ def call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def small_rows(count: int, seed: int = 7) -> list[dict[str, Any]]:
-    """Short dialogues as gennx-gen writes them: one call, its answer, closing words; each fourth calls twice."""
+    """Short dialogues as gennx-gen writes them: one call, its answer, closing words; each fourth asks for a second call."""
     chance, rows = random.Random(seed), []
     numbers = chance.sample(range(1, 100), count)
     for number in range(count):
         node, x = numbers[number], chance.randint(0, 9)
         calls = [call("POST /db/node", {"id": node, "x": x})]
+        request = chance.choice(REQUESTS).format(node, x)
         if number % 4 == 3:
             calls.append(call("GET /db/elem", {"ids": [node, node + 1]}))
+            request += " 그리고 요소 둘"
         messages: list[dict[str, Any]] = [
             {"role": "system", "content": "GEN NX 비서. kN, m."},
-            {"role": "user", "content": chance.choice(REQUESTS).format(node, x)},
+            {"role": "user", "content": request},
             {"role": "assistant", "content": "", "tool_calls": calls},
         ]
         for one in calls:
@@ -118,7 +120,7 @@ def write_data(folder: Path, train: int, evaluation: int, seed: int = 7) -> Path
     return folder
 
 
-def make_tiny_qwen(tokenizer: Path, target: Path, hidden: int = 128, layers: int = 2) -> Path:
+def make_tiny_qwen(tokenizer: Path, target: Path, hidden: int = 128, layers: int = 3) -> Path:
     """A Qwen2 of the real kind and vocabulary with random weights, some 10 million parameters, at `target`.
 
     The embedding, which is the output head too, is drawn wide enough that an adapter alone can make it certain.
