@@ -121,7 +121,7 @@ def write_data(folder: Path, train: int, evaluation: int, seed: int = 7) -> Path
 
 
 def make_tiny_qwen(tokenizer: Path, target: Path, hidden: int = 128, layers: int = 3) -> Path:
-    """A Qwen2 of the real kind and vocabulary with random weights, some 10 million parameters, at `target`.
+    """A Qwen2 of the real kind and vocabulary with random weights, some 20 million parameters, at `target`.
 
     The embedding, which is the output head too, is drawn wide enough that an adapter alone can make it certain.
     """

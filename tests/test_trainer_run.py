@@ -18,7 +18,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
 
-from test_trainer_fixtures import qwen_folder, tiny_qwen, write_data  # noqa: F401
+from test_trainer_fixtures import make_tiny_qwen, qwen_folder, tiny_qwen, write_data  # noqa: F401
 
 from gennx.trainer.config import Settings, load_settings
 from gennx.trainer.data import read_file
@@ -147,8 +147,6 @@ def test_merged_and_unmerged_agree(adapter: Path, tmp_path: Path) -> None:
 
 
 def test_an_adapter_on_another_base_is_refused(adapter: Path, qwen_folder: Path, tmp_path: Path) -> None:  # noqa: F811
-    from test_trainer_fixtures import make_tiny_qwen
-
     other = make_tiny_qwen(qwen_folder, tmp_path / "other", hidden=32)
     moved = tmp_path / "moved"
     shutil.copytree(adapter, moved, ignore=shutil.ignore_patterns("checkpoints", "tensorboard"))
@@ -274,16 +272,18 @@ def test_the_weights_of_the_last_step(base: Path, data: Path, tmp_path: Path) ->
     assert weights["last"] != weights["loss"]
 
 
-def test_a_time_limit_ends_the_run_with_the_rate_down(tiny_qwen: Path, data: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_a_time_limit_ends_the_run_with_the_rate_down(qwen_folder: Path, data: Path, tmp_path: Path) -> None:  # noqa: F811
     """A run of far too many steps ends about when its time is over, its learning rate down and its weights kept; resumed, its time is over already."""
     changes = [
         *(change for change in FULL if "save_steps" not in change),
         "training.max_steps=100000",
+        "training.batch_size=1",  # and a smaller model: many short steps, so that the rate goes down in small ones
         "training.max_minutes=0.4",
         "training.select=last",
         "training.logging_steps=1",
     ]
-    settings, output = settings_for(tiny_qwen, changes), tmp_path / "limited"
+    base = make_tiny_qwen(qwen_folder, tmp_path / "base", hidden=32)
+    settings, output = settings_for(base, changes), tmp_path / "limited"
     run = train(str(data), settings, output, "cpu")
     points = [point for point in read_history(run / "history.jsonl") if "loss" in point]
     rates = [point["learning_rate"] for point in points]
