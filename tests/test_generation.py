@@ -198,6 +198,18 @@ def test_a_broken_template_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_dialogue_is_named_after_a_call_that_it_makes(made: Path) -> None:
+    told = []
+    for row in (row for rows in rows_of(made).values() for row in rows):
+        uri = row["meta"]["endpoint"].lower()
+        calls = [call["function"]["name"] for m in row["messages"] for call in m.get("tool_calls") or ()]
+        if own := {name.split()[0] for name in calls if name.endswith(f" /{uri}")}:
+            told.append(row["meta"]["kind"])
+            assert row["meta"]["method"] in own
+            assert row["meta"]["kind"] != "next_id" or row["meta"]["method"] == "POST"
+    assert {"single", "next_id", "chain"} <= set(told)
+
+
 def test_dry_run_makes_nothing(tmp_path: Path) -> None:
     done = gen("--tier", "all", "--per-api", "4", "--dry-run", cwd=tmp_path)
     assert done.returncode == 0 and "1,092 dialogues over 273 endpoints and 922 tools" in done.stdout

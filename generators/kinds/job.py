@@ -119,6 +119,11 @@ class Job:
             return frozenset()
         return frozenset({self.tool_of(tool.endpoint.uri, other).name})
 
+    def _method(self, calls: Sequence[tuple[Tool, dict[str, Any]]]) -> str:
+        """The method that the dialogue is about: the one asked for, or where it is not called the endpoint's last that is."""
+        called = [tool.method for tool, _ in calls if tool.endpoint.uri == self.endpoint.uri]
+        return self.tool.method if self.tool.method in called or not called else called[-1]
+
     def finish(
         self,
         talk: Talk,
@@ -151,7 +156,7 @@ class Job:
             "id": f"{self.endpoint.uri}/{self.index}",
             "tier": self.endpoint.tier,
             "endpoint": self.endpoint.uri,
-            "method": self.tool.method,
+            "method": self._method(calls),
             "variant": "",
             "kind": kind,
             "language": self.lang,

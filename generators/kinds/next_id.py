@@ -27,7 +27,7 @@ def next_id(job: Job) -> dict[str, Any]:
         arguments = numbered(case.arguments, 1)
         talk.user(case.text)
         talk.say(closing(talk.call([(post, arguments)]), job.lang, rng))
-        return job.finish(talk, "next_id", case.phrasing, [(post, arguments)])
+        return job.finish(talk, "next_id", case.phrasing, [(post, arguments)], method=post.method)
     talk = job.talk()
     if way > 1 - AFTER_ANOTHER:
         before = job.case(post, small=True)
@@ -39,7 +39,9 @@ def next_id(job: Job) -> dict[str, Any]:
         arguments = numbered(case.arguments, max(keys) + 1)
         talk.user(job.pick("next_number") + " " + case.text)
         talk.say(closing(talk.call([(post, arguments)]), job.lang, rng))
-        return job.finish(talk, "next_id", case.phrasing, [(post, before.arguments), (post, arguments)])
+        return job.finish(
+            talk, "next_id", case.phrasing, [(post, before.arguments), (post, arguments)], method=post.method
+        )
     empty = rng.random() < EMPTY_TABLE
     last = _last_number(job.endpoint, rng)
     if not empty:
@@ -48,7 +50,7 @@ def next_id(job: Job) -> dict[str, Any]:
     talk.call([(get, {"ids": []})], content=job.pick("next_read"))
     arguments = numbered(case.arguments, 1 if empty else last + 1)
     talk.say(closing(talk.call([(post, arguments)]), job.lang, rng))
-    return job.finish(talk, "next_id", case.phrasing, [(get, {"ids": []}), (post, arguments)])
+    return job.finish(talk, "next_id", case.phrasing, [(get, {"ids": []}), (post, arguments)], method=post.method)
 
 
 def _last_number(endpoint: Endpoint, rng: random.Random) -> int:
