@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 from gennx.generators.dialogues import Dropped, closing
@@ -19,6 +20,7 @@ def next_id(job: Job) -> dict[str, Any]:
     post, get = job.other("POST"), job.other("GET")
     if post is None or get is None or not job.endpoint.is_table or job.endpoint.single or not runs_on(job.endpoint):
         raise Dropped("numbers are not given in this table")
+    job = replace(job, tool=post)  # a record is made, whichever method had its turn
     rng = job.rng
     case = job.case(post, new=True)
     way = rng.random()
@@ -27,7 +29,7 @@ def next_id(job: Job) -> dict[str, Any]:
         arguments = numbered(case.arguments, 1)
         talk.user(case.text)
         talk.say(closing(talk.call([(post, arguments)]), job.lang, rng))
-        return job.finish(talk, "next_id", case.phrasing, [(post, arguments)], method=post.method)
+        return job.finish(talk, "next_id", case.phrasing, [(post, arguments)])
     talk = job.talk()
     if way > 1 - AFTER_ANOTHER:
         before = job.case(post, small=True)
@@ -39,9 +41,7 @@ def next_id(job: Job) -> dict[str, Any]:
         arguments = numbered(case.arguments, max(keys) + 1)
         talk.user(job.pick("next_number") + " " + case.text)
         talk.say(closing(talk.call([(post, arguments)]), job.lang, rng))
-        return job.finish(
-            talk, "next_id", case.phrasing, [(post, before.arguments), (post, arguments)], method=post.method
-        )
+        return job.finish(talk, "next_id", case.phrasing, [(post, before.arguments), (post, arguments)])
     empty = rng.random() < EMPTY_TABLE
     last = _last_number(job.endpoint, rng)
     if not empty:
@@ -50,7 +50,7 @@ def next_id(job: Job) -> dict[str, Any]:
     talk.call([(get, {"ids": []})], content=job.pick("next_read"))
     arguments = numbered(case.arguments, 1 if empty else last + 1)
     talk.say(closing(talk.call([(post, arguments)]), job.lang, rng))
-    return job.finish(talk, "next_id", case.phrasing, [(get, {"ids": []}), (post, arguments)], method=post.method)
+    return job.finish(talk, "next_id", case.phrasing, [(get, {"ids": []}), (post, arguments)])
 
 
 def _last_number(endpoint: Endpoint, rng: random.Random) -> int:
