@@ -53,7 +53,7 @@ configs:
 
 # Tool-calling dialogues for MIDAS GEN NX
 
-{manifest["dialogues"]:,} dialogues over {manifest["endpoints"]} endpoints and {manifest["tools"]} tools, made by `gennx-gen` (seed {settings["seed"]}). Arguments were
+{manifest["dialogues"]:,} dialogues over {manifest["endpoints"]} endpoints, {manifest["tools"]} tools called, made by `gennx-gen` (seed {settings["seed"]}). Arguments were
 sampled first and then said, so every value of a call stands in the user's words or follows from them; each call was checked against the endpoint's JSON Schema and run on an
 emulated model, whose answer is the tool message.{reworded}
 

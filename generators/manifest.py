@@ -46,7 +46,9 @@ def manifest_of(
         "settings": settings.as_dict(),
         "dialogues": len(rows),
         "endpoints": len({m["endpoint"] for m in metas}),
-        "tools": len({(m["endpoint"], m["method"]) for m in metas}),
+        "tools": len(
+            {call["function"]["name"] for _, row in rows for m in row["messages"] for call in m.get("tool_calls", ())}
+        ),
         "counts": {
             "split": _count(split for split, _ in rows),
             "tier": _count(str(m["tier"]) for m in metas),

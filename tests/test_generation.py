@@ -199,15 +199,17 @@ def test_a_broken_template_is_named(tmp_path: Path) -> None:
 
 
 def test_a_dialogue_is_named_after_a_call_that_it_makes(made: Path) -> None:
-    told = []
+    told, called = [], set()
     for row in (row for rows in rows_of(made).values() for row in rows):
         uri = row["meta"]["endpoint"].lower()
         calls = [call["function"]["name"] for m in row["messages"] for call in m.get("tool_calls") or ()]
+        called.update(calls)
         if own := {name.split()[0] for name in calls if name.endswith(f" /{uri}")}:
             told.append(row["meta"]["kind"])
             assert row["meta"]["method"] in own
             assert row["meta"]["kind"] != "next_id" or row["meta"]["method"] == "POST"
     assert {"single", "next_id", "chain"} <= set(told)
+    assert json.loads((made / "manifest.json").read_text("utf-8"))["tools"] == len(called)
 
 
 def test_dry_run_makes_nothing(tmp_path: Path) -> None:
