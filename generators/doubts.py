@@ -1,4 +1,5 @@
-"""What speaks against a call that a model wrote, from the conversation alone: values that nobody said, numbers of the request that it leaves out.
+"""What speaks against a call that a model wrote, from the conversation alone: values that nobody said, numbers of the request that it leaves out, fields
+that such a record is never made without.
 
 The same eyes as the grounding checker's, without the true call at hand. A doubt is no proof: a value may follow from the request by working
 (coordinates from spans), a number may be mere context (the 12th floor).
@@ -15,6 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from gennx.emulator.rules import default_rules
+from gennx.generators.customary import left_out
 from gennx.generators.evidence import Haystack, evidence, run_evidence
 from gennx.generators.grounding import Ungrounded, check
 from gennx.generators.leaves import Leaf, call_leaves, with_elements
@@ -30,11 +32,12 @@ _EMPTY = re.compile(r"\b(?:empty|blank|new|nothing)\b|비어|빈 |아무 데이�
 @dataclass(frozen=True, slots=True)
 class Doubts:
     """`invalid`: the first broken rule of a schema. `unsaid`: values of the calls that the conversation does not hold. `unused`: numbers of what the
-    user said last that stand for no value of these calls nor of those made since."""
+    user said last that stand for no value of these calls nor of those made since; `lacking`: fields without which nobody asks for such a new record."""
 
     invalid: str | None
     unsaid: tuple[Ungrounded, ...]
     unused: tuple[str, ...]
+    lacking: tuple[str, ...] = ()
 
 
 def units_of(system: str) -> Units:
@@ -52,6 +55,7 @@ def doubts(messages: Sequence[Message], calls: Sequence[dict[str, Any]]) -> Doub
     known = [(tool, c["arguments"]) for c in calls if (tool := rules.catalogue.named(str(c["name"]))) is not None]
     invalid: str | None = None
     unsaid: list[Ungrounded] = []
+    lacking: list[str] = []
     for tool, arguments in known:
         problems = rules.validation.problems(tool, arguments)
         if problems:
@@ -59,11 +63,12 @@ def doubts(messages: Sequence[Message], calls: Sequence[dict[str, Any]]) -> Doub
             continue
         gaps = check(hay.text, tool, arguments, _lexicon(tool.endpoint.uri), hay)
         unsaid += [gap for gap in gaps if not _shown(gap, tool, arguments, shown, begins)]
+        lacking += left_out(hay.text, tool, arguments)
     judged = users and not invalid and len(known) == len(calls)
     if not judged:
-        return Doubts(invalid, tuple(unsaid), ())
+        return Doubts(invalid, tuple(unsaid), (), tuple(lacking))
     last = hay if len(users) == 1 else Haystack(users[-1], hay.size)
-    return Doubts(invalid, tuple(unsaid), _unused(last, [*_calls_since(messages), *known]))
+    return Doubts(invalid, tuple(unsaid), _unused(last, [*_calls_since(messages), *known]), tuple(lacking))
 
 
 def said_in(messages: Sequence[Message]) -> Haystack:

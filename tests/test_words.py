@@ -31,7 +31,7 @@ from gennx.generators.refill import words as words_of
 from gennx.generators.single import Maker, Want
 from gennx.generators.units import factor_to
 from gennx.schemas import Validation
-from gennx.schemas.catalogue import Catalogue
+from gennx.schemas.catalogue import Catalogue, load_catalogue
 
 
 @pytest.mark.parametrize(
@@ -317,6 +317,29 @@ def test_doubts_speak_against_what_nobody_said() -> None:
     assert doubts(talk("그룹 CORE_2 새로 등록", system="모델은 kN, m"), group).unsaid, "a number that may be taken"
     assert not doubts(talk("그룹 CORE_2 새로 등록", system="빈 모델입니다. kN, m"), group).unsaid
     assert not doubts([*talk("그룹 CORE_2 새로 등록"), {"role": "tool", "content": '{"GRUP":{}}'}], group).unsaid
+
+
+def test_a_record_without_what_each_has_is_doubtful() -> None:
+    """A node without its height, a general link without any stiffness; not where the words say a zero, nor any call of the hand-written requests."""
+    from gennx.generators.customary import left_out
+
+    node, link = (load_catalogue().named(name) for name in ("POST /db/node", "POST /db/elnk"))
+    assert node is not None and link is not None
+    flat = {"Assign": {"9": {"X": 2.5, "Y": 4}}}
+    assert left_out("9번 절점 (2.5, 4)", node, flat) == ("Z",)
+    soft = {"Assign": {"4": {"NODE": [11, 12], "LINK": "GEN", "SDR": [0] * 6}}}
+    assert left_out("11-12 general link, number 4", link, soft) == ("SDR",)
+    assert not left_out("11-12 general link, number 4, everything 0", link, soft)
+    assert not left_out("4번 링크 11-12 강체", link, {"Assign": {"4": {"NODE": [11, 12], "LINK": "RIGID"}}})
+    seen = 0
+    for line in (Path(__file__).parent / "requests" / "requests.jsonl").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        for call in row["gold"]:
+            tool = load_catalogue().named(call["tool"])
+            if tool is not None and tool.method == "POST":
+                seen += 1
+                assert not left_out(row["user"], tool, call["arguments"]), row["id"]
+    assert seen > 250
 
 
 def test_conversions_are_put_right() -> None:

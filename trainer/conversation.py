@@ -46,14 +46,16 @@ class Conversation:
         return turn
 
     def describe(self, turn: Turn) -> list[str]:
-        """The last turn for a person: its text, each call with what is wrong with it and the values that nobody said, and calls that could not be read."""
+        """The last turn for a person: its text, each call with what is wrong with it, the values that nobody said and the fields that are missed, and calls that could not be read."""
         from gennx.generators.doubts import doubts
 
         lines = [turn.content] if turn.content else []
         for call in turn.calls:
             lines.append(show_call(call))
             lines += [f"invalid: {problem}" for problem in problems_of(call, self.offered)]
-            lines += [f"nobody said: {gap.place} = {gap.value!r}" for gap in doubts(self.messages[:-1], [call]).unsaid]
+            found = doubts(self.messages[:-1], [call])
+            lines += [f"nobody said: {gap.place} = {gap.value!r}" for gap in found.unsaid]
+            lines += [f"seldom left out: {field}" for field in found.lacking]
         return lines + [f"not readable: {problem}" for problem in turn.problems]
 
     def run_waiting(self, runner: Runner, agree: Callable[[str], bool]) -> list[Any]:
