@@ -22,7 +22,7 @@ from gennx.trainer.retrieval import default_ranker
 
 ROUNDS = 3
 """How often the best so far is begun again while something speaks against it; each round may put one more place right."""
-INVALID, UNSAID, UNUSED, ASKED = 8.0, 3.5, 1.0, 2.0
+INVALID, UNSAID, UNUSED, ASKED = 12.0, 3.5, 1.0, 2.0
 """What speaks against a turn, in units of log-probability: calls that the schema refuses, which cannot be right, values that nobody said, each number of the request that
 stands for nothing (two at most; of words only where they end a job), and words alone where the user has just asked for something; no less against
 a call without any value, which the request's numbers cannot speak for or against.
