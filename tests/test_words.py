@@ -200,6 +200,18 @@ def test_braces_and_arrows_in_a_request_are_words(catalogue: Catalogue, tmp_path
         assert re.sub(r"[^{}%#=>:]", "", words) == re.sub(r"[^{}%#=>:]", "", text), (text, words)
 
 
+def test_equal_numbers_are_not_taken_for_each_other(catalogue: Catalogue) -> None:
+    """Two points with the same y: slots where they are said in the order of the call, the author's numbers where the second comes first."""
+    tool = catalogue.tool("db/CUTL", "POST")
+    points = {"PT1X": 3.6, "PT1Y": 7.2, "PT1Z": 11, "PT2X": 14.4, "PT2Y": 7.2, "PT2Z": 11.5}
+    call = {"Assign": {"NEW1": {"NAME": "TW-cut", "DIR": "DIR", **points}}}
+    first, second = "first point 3.6, 7.2, 11", "second point 14.4, 7.2, 11.5"
+    texts = (f"Cutting line TW-cut, {a}, {b}, in plane" for a, b in ((first, second), (second, first)))
+    plain, turned = (harvest(text, "en", tool, call, lexicon_of(tool.endpoint)).text for text in texts)
+    assert "7.2" not in plain and plain.index("{{ PT1Y }}") < plain.index("{{ PT2Y }}")
+    assert turned.count("7.2") == 2 and turned.index("{{ PT2X }}") < turned.index("{{ PT1X }}")
+
+
 def test_templates_give_back_their_authors_calls(catalogue: Catalogue) -> None:
     """For every request of the bank: the template filled with the author's values is the author's call, and its text is the author's text."""
     checked = 0

@@ -116,10 +116,29 @@ def bind(variables: Iterable[Variable], hay: Haystack, lexicon: Lexicon) -> None
     """Fill `bound` of every variable whose words are certain."""
     with_spans = [v for v in variables if v.spans]
     for component in _components(with_spans):
-        _settle(component, hay, lexicon)
+        _settle(component, hay, lexicon, with_spans)
 
 
-def _settle(component: list[Variable], hay: Haystack, lexicon: Lexicon) -> None:
+Choice = tuple[float, float, tuple[tuple[int, int], ...]]
+"""Score, share of places in the order of the call, places of a component's values."""
+
+
+def _in_order(tied: Sequence[Choice], component: Sequence[Variable], variables: Sequence[Variable]) -> bool:
+    """Whether the first choice, equal numbers of one object in the order of the call, is borne out by the object's numbers that are certain: no other
+    choice keeps what stands side by side in the call closer together in the text (it would where the second point is said before the first)."""
+    holder = component[0].leaf.place[:-1]
+    near = [v for v in variables if v in component or (v.leaf.place[:-1] == holder and len(_distinct(v.spans)) == 1)]
+
+    def stretch(choice: Choice) -> int:
+        starts = {v.leaf.place: place[0] for v, place in zip(component, choice[2], strict=True)}
+        said = [starts.get(v.leaf.place, v.spans[0].start) for v in near]
+        rank = {start: n for n, start in enumerate(sorted(said))}
+        return sum(abs(rank[a] - rank[b]) for a, b in itertools.pairwise(said))
+
+    return stretch(tied[0]) == min(map(stretch, tied))
+
+
+def _settle(component: list[Variable], hay: Haystack, lexicon: Lexicon, variables: Sequence[Variable]) -> None:
     if len(component) == 1:
         _settle_one(component[0], hay, lexicon)
         return
@@ -142,7 +161,7 @@ def _settle(component: list[Variable], hay: Haystack, lexicon: Lexicon) -> None:
     if len(spans) < len(component):
         return
     table = [{(s.start, s.end): (score(v, s, hay, lexicon), s) for s in v.spans} for v in component]
-    ranked: list[tuple[float, float, tuple[tuple[int, int], ...]]] = []
+    ranked: list[Choice] = []
     for choice in itertools.permutations([(s.start, s.end) for s in spans], len(component)):
         if any(c not in t for c, t in zip(choice, table, strict=True)) or _overlap(choice):
             continue
@@ -153,13 +172,11 @@ def _settle(component: list[Variable], hay: Haystack, lexicon: Lexicon) -> None:
         return
     ranked.sort(key=lambda r: (-r[0], -r[1], r[2]))
     best = ranked[0]
-    if len(ranked) > 1:
-        second = ranked[1]
-        clear = best[0] - second[0] >= 1.0
-        by_order = (
-            _siblings(component) and len(spans) == len(component) and best[1] == 1.0 and best[0] - second[0] >= -0.5
-        )
-        if not clear and not by_order:
+    if len(ranked) > 1 and best[0] - ranked[1][0] < 1.0:
+        if not _siblings(component) or len(spans) != len(component):
+            return
+        tied = [r for r in ranked if best[0] - r[0] < 0.5]
+        if best[1] != 1.0 or (spans[0].how == "number" and not _in_order(tied, component, variables)):
             return
     if len(spans) > len(component) and any(
         (s.start, s.end) not in best[2]
