@@ -9,6 +9,7 @@ from functools import lru_cache
 import orjson
 
 from gennx.generators.lexicon import TEMPLATES
+from gennx.generators.particles import pair_after, particle
 
 Row = dict[str, str]
 
@@ -51,4 +52,12 @@ def renumbered(row: Row, by: int) -> tuple[str, str]:
 
 
 def _shifted(text: str, by: int) -> str:
-    return _NUMBER.sub(lambda m: str(int(m[1]) + by) + (f"{m[2]}{int(m[3]) + by}" if m[3] else ""), text)
+    """With other numbers, and the particles that these ask for (288을, 289를 but 290을)."""
+    out, last = "", 0
+    for m in _NUMBER.finditer(text):
+        out += text[last : m.start()] + str(int(m[1]) + by) + (f"{m[2]}{int(m[3]) + by}" if m[3] else "")
+        last = m.end()
+        if found := pair_after(text, last):
+            out += particle(out, found[0])
+            last += found[1]
+    return out + text[last:]
