@@ -295,8 +295,8 @@ def test_calls_asked_for_together_come_as_they_are_asked_for() -> None:
 def test_other_numbers_get_their_own_particles() -> None:
     from gennx.generators.kinds.banks import renumbered
 
-    row = {"user": "판 30~88을 지우고 절점 40과 41은 그대로", "assistant": "30~88을 지울까요?"}
-    assert renumbered(row, 1) == ("판 31~89를 지우고 절점 41과 42는 그대로", "31~89를 지울까요?")
+    row = {"user": "판 30~88을 지우고 절점 40과 42를 옮겨", "assistant": "30~88을 지울까요?"}
+    assert renumbered(row, 1) == ("판 31~89를 지우고 절점 41과 43을 옮겨", "31~89를 지울까요?")
 
 
 def test_doubts_speak_against_what_nobody_said() -> None:
