@@ -16,7 +16,7 @@ from typing import Any
 from gennx.generators.bank import read_requests
 from gennx.generators.leaves import Leaf, call_leaves
 from gennx.generators.lexicon import TEMPLATES, folder_of
-from gennx.schemas.catalogue import Endpoint, Tool
+from gennx.schemas.catalogue import Tool
 
 ENOUGH = 40
 """Requests that must agree. Learned from one half of the bank, rules of so many speak against 0.1 % of the other half's creations."""
@@ -61,10 +61,9 @@ def _codes(record: list[Leaf]) -> set[Code]:
 @lru_cache(maxsize=512)
 def _customs(tool: Tool) -> dict[Code, frozenset[tuple[str, bool]]]:
     """What all requests for a new record of a code give; codes of fewer than `ENOUGH` requests left out."""
-    endpoint: Endpoint = tool.endpoint
     counts: Counter[Code] = Counter()
     common: dict[Code, set[tuple[str, bool]]] = {}
-    for request in read_requests(TEMPLATES / folder_of(endpoint.uri) / "requests.jsonl", endpoint):
+    for request in read_requests(TEMPLATES / folder_of(tool.endpoint.uri) / "requests.jsonl", tool.endpoint):
         if request.method != tool.method:
             continue
         nothing_said = _NOTHING.search(request.user) is not None

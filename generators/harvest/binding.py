@@ -28,6 +28,8 @@ OTHER_COUNTER = re.compile(
 )
 GLUED_OK = re.compile(r"(?<![A-Za-z])[XYZxyztTBHDLPkE@]$")  # X3.5, t200: the letter names the quantity
 MAX_TOGETHER = 6
+Choice = tuple[float, float, tuple[tuple[int, int], ...]]
+"""Score, share of places in the order of the call, places of a component's values."""
 FACT_KINDS = frozenset({"grade", "standard", "section_name", "shape", "code_name"})
 
 
@@ -117,10 +119,6 @@ def bind(variables: Iterable[Variable], hay: Haystack, lexicon: Lexicon) -> None
     with_spans = [v for v in variables if v.spans]
     for component in _components(with_spans):
         _settle(component, hay, lexicon, with_spans)
-
-
-Choice = tuple[float, float, tuple[tuple[int, int], ...]]
-"""Score, share of places in the order of the call, places of a component's values."""
 
 
 def _in_order(tied: Sequence[Choice], component: Sequence[Variable], variables: Sequence[Variable]) -> bool:
