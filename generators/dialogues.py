@@ -17,7 +17,7 @@ import orjson
 from gennx.emulator import Model
 from gennx.generators.compose import frames
 from gennx.generators.definitions import Definitions
-from gennx.generators.leaves import in_schema_order
+from gennx.generators.leaves import written_alike
 from gennx.generators.lexicon import TEMPLATES
 from gennx.generators.particles import settle
 from gennx.generators.tokens import frame_tokens, message_tokens
@@ -87,7 +87,7 @@ class Talk:
         self, calls: Sequence[tuple[Tool, dict[str, Any]]], content: str = "", may_fail: bool = False
     ) -> list[Call]:
         """One assistant turn with its calls, run on the model, and the tool messages. Raises Dropped when a call fails that should not."""
-        calls = [(tool, in_schema_order(tool, arguments)) for tool, arguments in calls]
+        calls = [(tool, written_alike(tool, arguments)) for tool, arguments in calls]
         self.messages.append({
             "role": "assistant",
             "content": content,

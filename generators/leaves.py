@@ -134,28 +134,31 @@ def call_leaves(tool: Tool, arguments: dict[str, Any]) -> list[Leaf]:
     return out
 
 
-def in_schema_order(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The call with the keys of every object in the order in which the tool's definition lists them, so that equal calls are written alike."""
+def written_alike(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The call as all equal calls are written: the keys of every object in the order in which the tool's definition lists them, whole numbers without a
+    fraction (4, never 4.0)."""
     endpoint = tool.endpoint
     if not endpoint.is_table:
-        ordered: dict[str, Any] = _ordered(arguments, tool.arguments)
-        return ordered
+        alike: dict[str, Any] = _alike(arguments, tool.arguments)
+        return alike
     records = arguments.get("Assign")
     if not isinstance(records, dict):
         return arguments
-    return {**arguments, "Assign": {k: _ordered(v, endpoint.schema) for k, v in records.items()}}
+    return {**arguments, "Assign": {k: _alike(v, endpoint.schema) for k, v in records.items()}}
 
 
-def _ordered(value: Any, schema: Schema) -> Any:
+def _alike(value: Any, schema: Schema) -> Any:
     if isinstance(value, list):
         inner = schema.get("items", {})
-        return [_ordered(v, inner) for v in value] if value and isinstance(value[0], (dict, list)) else value
+        return [_alike(v, inner) for v in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if not isinstance(value, dict):
         return value
     known = schema.get("properties", {})
     rest = schema.get("additionalProperties")
     rest = rest if isinstance(rest, dict) else {}
     return {
-        **{k: _ordered(value[k], known[k]) for k in known if k in value},
-        **{k: _ordered(v, rest) for k, v in value.items() if k not in known},
+        **{k: _alike(value[k], known[k]) for k in known if k in value},
+        **{k: _alike(v, rest) for k, v in value.items() if k not in known},
     }
