@@ -19,7 +19,7 @@ from gennx.generators.drawing import draw
 from gennx.generators.grounding import NEW_KEY, check, without_unsaid
 from gennx.generators.harvest import Harvested, harvest
 from gennx.generators.lexicon import LANGUAGES, Lexicon, WordsProblem, fields_of, folder_of, lexicon_of
-from gennx.generators.refill import fill, words
+from gennx.generators.refill import Clash, fill, words
 from gennx.schemas import Validation
 from gennx.schemas.catalogue import Catalogue, Endpoint
 from gennx.schemas.projection import parameters
@@ -147,10 +147,13 @@ def _refill(
         return
     for _ in range(times):
         drawn = draw(template, endpoint, lexicon, rng)
-        arguments = fill(h.call, drawn)
+        out.counts["refills"] += 1
+        try:
+            arguments = fill(h.call, drawn)
+        except Clash:  # dialogues draw again
+            continue
         text, _ = words(template, drawn, rng)
         valid = validation.valid(tool, concrete(arguments))
-        out.counts["refills"] += 1
         out.counts["refills good"] += valid and not check(text, tool, arguments, lexicon)
 
 

@@ -5,6 +5,7 @@ The caller validates the call and checks the words."""
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 from gennx.generators import forms
@@ -14,8 +15,12 @@ from gennx.generators.marks import mark, unmark
 from gennx.generators.particles import particle, settle
 
 
+class Clash(Exception):
+    """Two records of a call got one number: the words tell of both, and the call would lose one."""
+
+
 def fill(node: Any, drawn: Drawn, row: dict[str, Any] | None = None, at: int = 0, key: int = 0) -> Any:
-    """The call with values in place of slots."""
+    """The call with values in place of slots. Raises Clash where two records got one number."""
     if isinstance(node, list):
         return [fill(v, drawn, row, at, key) for v in node]
     if not isinstance(node, dict):
@@ -47,19 +52,25 @@ def _joined(value: Any, spec: dict[str, Any]) -> Any:
 
 
 def _records(groups: list[Any], drawn: Drawn) -> dict[str, Any]:
-    out: dict[str, Any] = {}
+    numbered = list(_numbered(groups, drawn))
+    out = {str(number): record for number, record in numbered}
+    if len(out) != len(numbered):
+        raise Clash
+    return out
+
+
+def _numbered(groups: list[Any], drawn: Drawn) -> Iterator[tuple[Any, Any]]:
     for group in groups:
         if "each" in group:
             for i, number in enumerate(drawn.values[group["each"]]):
-                out[str(number)] = fill(group["record"], drawn, None, i, number)
+                yield number, fill(group["record"], drawn, None, i, number)
         elif group.get("rows"):
             for i, row in enumerate(drawn.rows):
                 number = row[group["key"]["$row"]]
-                out[str(number)] = fill(group["record"], drawn, row, i, number)
+                yield number, fill(group["record"], drawn, row, i, number)
         else:
             number = fill(group["key"], drawn)
-            out[str(number)] = fill(group["record"], drawn, None, 0, number)
-    return out
+            yield number, fill(group["record"], drawn, None, 0, number)
 
 
 def _say(value: Any, spec: dict[str, Any], word: str | None, lang: str, rng: random.Random) -> str:

@@ -15,12 +15,12 @@ from typing import Any
 from gennx.emulator.rules import default_rules
 from gennx.generators.bank import Bank, Template
 from gennx.generators.compose import compose
-from gennx.generators.drawing import draw
+from gennx.generators.drawing import Drawn, draw
 from gennx.generators.grounding import NEW_KEY, check, is_default, without
 from gennx.generators.leaves import walk
 from gennx.generators.lexicon import Lexicon, lexicon_of
 from gennx.generators.marks import unmark
-from gennx.generators.refill import fill, marked_words
+from gennx.generators.refill import Clash, fill, marked_words
 from gennx.generators.sampler import NO_FOCUS, STYLES, Focus, SamplingError, focus_at, record_validator, sample_record
 from gennx.generators.scene import Scene
 from gennx.generators.settings import COMPOSED
@@ -183,11 +183,11 @@ class Maker:
     def _from_template(self, template: Template, tool: Tool, rng: random.Random, want: Want) -> Case | None:
         lexicon = self.lexicon(tool.endpoint)
         drawn = draw(template, tool.endpoint, lexicon, rng, fixed_names=want.names)
-        arguments = fill(template.call, drawn)
-        if not self._valid(tool, arguments):  # the author's codes with new numbers
+        arguments = self._filled(template, tool, drawn)
+        if arguments is None:  # the author's codes with new numbers
             drawn = draw(template, tool.endpoint, lexicon, rng, codes=False, fixed_names=want.names)
-            arguments = fill(template.call, drawn)
-            if not self._valid(tool, arguments):
+            arguments = self._filled(template, tool, drawn)
+            if arguments is None:
                 self.rejects["invalid"] += 1
                 return None
         marked, said = marked_words(template, drawn, rng)
@@ -200,6 +200,14 @@ class Maker:
             self.rejects["ungrounded"] += 1
             return None
         return Case(tool, arguments, text, template.lang, template.ident, "refilled", tuple(said), marked)
+
+    def _filled(self, template: Template, tool: Tool, drawn: Drawn) -> dict[str, Any] | None:
+        """The template's call with what was drawn; None if it cannot stand."""
+        try:
+            arguments: dict[str, Any] = fill(template.call, drawn)
+        except Clash:
+            return None
+        return arguments if self._valid(tool, arguments) else None
 
     def _composed(self, tool: Tool, lang: str, rng: random.Random, want: Want, attempt: int) -> Case | None:
         lexicon = self.lexicon(tool.endpoint)

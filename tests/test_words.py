@@ -15,7 +15,7 @@ import pytest
 
 from gennx.generators import forms, scenarios
 from gennx.generators.bank import Bank, missing_names, read_templates, template_of, to_block
-from gennx.generators.drawing import draw
+from gennx.generators.drawing import Drawn, draw
 from gennx.generators.evidence import Haystack
 from gennx.generators.grounding import check, without_unsaid
 from gennx.generators.harvest import harvest
@@ -26,7 +26,7 @@ from gennx.generators.lexicon import TEMPLATES, lexicon_of
 from gennx.generators.lint import lint
 from gennx.generators.particles import particle, settle
 from gennx.generators.reading import expansions, read
-from gennx.generators.refill import fill
+from gennx.generators.refill import Clash, fill
 from gennx.generators.refill import words as words_of
 from gennx.generators.single import Maker, Want
 from gennx.generators.units import factor_to
@@ -210,6 +210,16 @@ def test_equal_numbers_are_not_taken_for_each_other(catalogue: Catalogue) -> Non
     plain, turned = (harvest(text, "en", tool, call, lexicon_of(tool.endpoint)).text for text in texts)
     assert "7.2" not in plain and plain.index("{{ PT1Y }}") < plain.index("{{ PT2Y }}")
     assert turned.count("7.2") == 2 and turned.index("{{ PT2X }}") < turned.index("{{ PT1X }}")
+
+
+def test_records_with_one_number_clash() -> None:
+    """Two numbers of unlike kinds may be drawn alike; a call cannot hold both records then, and does not lose one in silence."""
+    groups = [{"key": {"$": name}, "record": {"NAME": name}} for name in ("WALL", "STORY")]
+    specs = {"WALL": {}, "STORY": {}}
+    apart = fill({"Assign": groups}, Drawn({"WALL": 8, "STORY": 9}, [], specs))
+    assert apart == {"Assign": {"8": {"NAME": "WALL"}, "9": {"NAME": "STORY"}}}
+    with pytest.raises(Clash):
+        fill({"Assign": groups}, Drawn({"WALL": 8, "STORY": 8}, [], specs))
 
 
 def test_templates_give_back_their_authors_calls(catalogue: Catalogue) -> None:
