@@ -16,8 +16,8 @@ from test_trainer_fixtures import fetch_packaged, fetch_qwen_tokenizer
 
 from gennx.schemas import Validation, load_catalogue
 from gennx.schemas.projection import definition
-from gennx.trainer import best_of
-from gennx.trainer.decoding import Decoder, Job
+from gennx.trainer import beside, best_of
+from gennx.trainer.decoding import Decoder, Job, Written
 from gennx.trainer.engine import Engine
 from gennx.trainer.errors import TrainerError, one_line_errors
 from gennx.trainer.evaluation.cli import batch_rows
@@ -80,6 +80,16 @@ def logprob_of(model: Any, prompt: list[int], ids: list[int]) -> float:
     with torch.inference_mode():
         logits = model(input_ids=torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]
     return float(logits.float().log_softmax(-1).gather(1, torch.tensor(ids)[:, None]).sum())
+
+
+def test_a_turn_that_another_wrote_is_read_through(model: Any) -> None:
+    """In batches of any make-up every token has the log-probability that one plain pass gives it."""
+    turns = [(prompt, turn) for prompt, turn in zip(prompts(7), prompts(7)[::-1], strict=True)]
+    found = Decoder(model, FAKE, 12, 3).likelihoods(turns)
+    assert [len(logprobs) for logprobs in found] == [len(turn) for _, turn in turns]
+    for (prompt, turn), logprobs in zip(turns, found, strict=True):
+        assert sum(logprobs) == pytest.approx(logprob_of(model, prompt, turn), abs=1e-2)
+        assert logprobs[0] == pytest.approx(logprob_of(model, prompt, turn[:1]), abs=1e-2)
 
 
 def test_best_of_takes_the_alternative_that_the_check_prefers(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,15 +159,21 @@ def test_words_are_weighed_against_a_call_that_was_looked_over_too(model: Any, m
 
 
 class Spelled:
-    """A renderer whose ids are characters, for turns that are judged and not decoded."""
+    """A renderer whose ids are characters, shifted by `shift`, for turns that are judged and not decoded."""
 
-    call_id = -1
+    call_id = end_id = -1
+
+    def __init__(self, shift: int = 0) -> None:
+        self.shift = shift
+
+    def prompt_ids(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> list[int]:
+        return self.encode(messages[-1]["content"])
 
     def decode(self, ids: list[int]) -> str:
-        return "".join(map(chr, ids))
+        return "".join(chr(number - self.shift) for number in ids)
 
     def encode(self, text: str) -> list[int]:
-        return [ord(char) for char in text]
+        return [ord(char) + self.shift for char in text]
 
 
 def weighed(said: str, text: str, *offered: str, system: str = "Units are kN, m.") -> best_of.Candidate:
@@ -191,6 +207,52 @@ def test_what_speaks_against_a_turn() -> None:
     assert weighed(said, denial, *near).score < words.score
     assert weighed(said, denial, "POST /db/cnld/", "POST /db/grup").score == words.score
     assert weighed(said, right, "POST /db/grup", "GET /db/unit").score < words.score
+
+
+class Author:
+    """A model that always writes `turn`, finds turns as likely as `finds` says, and has tokens of its own."""
+
+    def __init__(self, turn: str, finds: dict[str, float], shift: int, drafted: str | None = None) -> None:
+        self.renderer = Spelled(shift)
+        self.turn, self.finds, self.drafted = turn, finds, drafted
+
+    def likelihoods(self, turns: list[tuple[list[int], list[int]]]) -> list[list[float]]:
+        assert all(ids[-1] == self.renderer.end_id for _, ids in turns)
+        return [[self.finds[self.renderer.decode(ids[:-1])], -0.5] for _, ids in turns]
+
+
+def beside_one_another(said: str, first: Author, second: Author, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the two write together to one request."""
+
+    def decode(author: Any, jobs: Any, talks: Any, count: int) -> Any:
+        ids = author.renderer.encode
+        draft = None if author.drafted is None else ids(author.drafted)
+        yield from (Written(i, ids(author.turn), False, draft=draft) for i in range(len(jobs)))
+
+    monkeypatch.setattr(beside, "decode_best", decode)
+    names = ("POST /db/cnld", "POST /db/bmld", "GET /db/cnld")
+    tools = [{"type": "function", "function": {"name": name}} for name in names]
+    talk = best_of.Talk([{"role": "system", "content": "Units are kN, m."}, {"role": "user", "content": said}], tools)
+    writer = beside.Writer(first, False, 1, second)  # type: ignore[arg-type]
+    (written,) = writer.write(writer.jobs([talk]), [talk])
+    return first.renderer.decode(written.ids)
+
+
+def test_two_models_take_the_turn_that_both_find_likelier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The surer of the two has its way, whoever it is, unless the user's words speak against it; what was put right counts as it was drafted; words of
+    one meaning stay the first model's."""
+    said = "31번 절점에 DL 케이스로 아래로 7 kN 집중하중"
+    right = call_of("POST /db/cnld", {"Assign": {"31": {"ITEMS": [{"LCNAME": "DL", "FZ": -7}]}}})
+    turned = call_of("POST /db/cnld", {"Assign": {"31": {"ITEMS": [{"LCNAME": "DL", "FX": -7}]}}})
+    unsaid = call_of("POST /db/cnld", {"Assign": {"31": {"ITEMS": [{"LCNAME": "LL", "FZ": -7}]}}})
+    sure, unsure = {right: -0.1, turned: -9.0, unsaid: -9.0}, {right: -3.0, turned: -1.0, unsaid: -0.1}
+    for mine, theirs in (((right, sure), (turned, unsure)), ((turned, unsure), (right, sure))):
+        assert beside_one_another(said, Author(*mine, 0), Author(*theirs, 1000), monkeypatch) == right
+    one = {right: -1.0, unsaid: -0.5}
+    assert beside_one_another(said, Author(unsaid, one, 0), Author(right, one, 1000), monkeypatch) == right
+    finds = {turned: -1.0, unsaid: -0.5}
+    assert beside_one_another(said, Author(turned, finds, 0), Author(right, finds, 1000, unsaid), monkeypatch) == right
+    assert beside_one_another(said, Author("네.", {}, 0), Author("알겠습니다.", {}, 1000), monkeypatch) == "네."
 
 
 @pytest.mark.parametrize(

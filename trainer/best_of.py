@@ -173,7 +173,9 @@ def decode_best(decoder: Decoder, jobs: Sequence[Job], talks: Sequence[Talk], co
 def _settled(index: int, best: dict[int, Candidate], weighed: dict[int, list[Candidate]]) -> Written:
     """A job's best turn, taken out of what is still weighed: it can be kept while others are begun again."""
     found = best.pop(index)
-    return Written(index, found.ids, found.cut, found.logprob, weighed=tuple(c.weighed for c in weighed.pop(index)))
+    draft = found.origin.ids if found.origin else None
+    kept = tuple(c.weighed for c in weighed.pop(index))
+    return Written(index, found.ids, found.cut, found.logprob, weighed=kept, draft=draft)
 
 
 def weigh(decoder: Decoder, talk: Talk, ids: list[int], cut: bool, logprob: float, forks: tuple[Fork, ...]) -> Candidate:  # fmt: skip

@@ -24,6 +24,7 @@ from gennx.trainer.ladder import is_out_of_memory
 from gennx.trainer.rendering import Renderer
 
 PREFILL_TOKENS = 32_768  # tokens read in one forward pass
+SCORED_LOGITS = 1 << 28  # logits kept when turns are read through: rows x tokens x vocabulary
 MOST_ROWS = {"cuda": 256, "cpu": 16}
 HINT_STEP = 400  # characters; turns whose lengths differ by less go by prompt length
 MEMORY_SHARE = 0.35  # of the free memory for the cache, which is copied as it grows
@@ -58,7 +59,7 @@ class Written:
     """What was written for the job at `index`: ids without the end token; `cut` where the limit ended it.
 
     `logprob` of the whole turn and `forks` where the decoder traces. `weighed`: what best_of weighed, itself included: ids,
-    log-probability, and the weight of what speaks against them.
+    log-probability, and the weight of what speaks against them. `draft`: what the model wrote, where quantities were put right since.
     """
 
     index: int
@@ -67,6 +68,7 @@ class Written:
     logprob: float = 0.0
     forks: tuple[Fork, ...] = ()
     weighed: tuple[tuple[list[int], float, float], ...] = ()
+    draft: list[int] | None = None
 
 
 @dataclass(slots=True)
@@ -140,6 +142,43 @@ class Decoder:
                 batch = _Batch(self)
                 torch.cuda.empty_cache()
             yield from ended
+
+    def likelihoods(self, turns: Sequence[tuple[list[int], list[int]]]) -> list[list[float]]:
+        """For each (prompt, turn): the log-probability of every token of the turn, held to no grammar."""
+        found: list[list[float]] = [[] for _ in turns]
+        waiting = deque(sorted(range(len(turns)), key=lambda i: -sum(map(len, turns[i]))))
+        width = self.model.get_output_embeddings().weight.shape[0]
+        while waiting:
+            group = [waiting.popleft()]
+            longest = sum(map(len, turns[group[0]]))
+            kept = len(turns[group[0]][1])
+            while waiting and (len(group) + 1) * longest <= PREFILL_TOKENS:
+                wider = max(kept, len(turns[waiting[0]][1]))
+                if (len(group) + 1) * wider * width > SCORED_LOGITS:
+                    break
+                kept = wider
+                group.append(waiting.popleft())
+            for index, logprobs in zip(group, self._read_through([turns[i] for i in group], kept), strict=True):
+                found[index] = logprobs
+        return found
+
+    def _read_through(self, turns: Sequence[tuple[list[int], list[int]]], kept: int) -> Iterator[list[float]]:
+        """Log-probabilities of the turns' tokens, read in one pass; `kept`: tokens of the longest turn."""
+        rows = [(prompt + turn)[:-1] for prompt, turn in turns]
+        longest = max(map(len, rows))
+        pad = int(self.renderer.tokenizer.pad_token_id or 0)
+        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=self.device)
+        lengths = torch.tensor([len(row) for row in rows], device=self.device)
+        mask = (torch.arange(longest, device=self.device) >= longest - lengths[:, None]).long()
+        with torch.inference_mode():
+            positions = (mask.cumsum(-1) - 1).clamp(min=0)
+            logits = self.model(
+                input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, logits_to_keep=kept
+            ).logits
+            for row, (_, turn) in zip(logits, turns, strict=True):
+                gold = torch.tensor(turn, device=self.device)
+                logprobs = row[kept - len(turn) :].float().log_softmax(-1).gather(1, gold[:, None])[:, 0]
+                yield logprobs.tolist()
 
     def _room(self) -> float:
         """Columns times rows that the cache may have."""

@@ -47,7 +47,7 @@ class Engine:
     """A loaded model. `answer` is safe to call from several threads; answers are written one at a time.
 
     `constrained` holds turns to the grammar of their tools. `best_of`: how many alternatives of a doubtful
-    turn are weighed (best_of.py). `retrieve`: how many of the catalogue's tools to find for a conversation that brings none; 0 finds none.
+    turn are weighed (best_of.py). `second`: another model beside it (beside.py). `retrieve`: how many of the catalogue's tools to find for a conversation that brings none; 0 finds none.
     """
 
     model: Any
@@ -57,8 +57,9 @@ class Engine:
     constrained: bool = False
     retrieve: int = 0
     best_of: int = 1
+    second: Engine | None = None
     lock: Any = None
-    decoder: Any = None
+    writer: Any = None
 
     def __post_init__(self) -> None:
         self.lock = threading.Lock()
@@ -89,36 +90,54 @@ class Engine:
         self, ids: list[int], messages: list[dict[str, Any]], tools: list[dict[str, Any]], limit: int
     ) -> list[int]:
         """The model's turn on a prompt, as ids."""
-        if not self.constrained and self.best_of == 1:
+        if not self.constrained and self.best_of == 1 and self.second is None:
             from gennx.trainer.generation import generate
 
             return generate(self.model, self.renderer, [ids], limit, 1)[0]
-        from gennx.trainer.best_of import Talk, decode_best
-        from gennx.trainer.decoding import Decoder, Job
+        from gennx.trainer.beside import Writer
+        from gennx.trainer.best_of import Talk
+        from gennx.trainer.decoding import Decoder
 
-        self.decoder = self.decoder or Decoder(self.model, self.renderer, limit, 1)
-        self.decoder.limit = limit
-        jobs, talks = [Job(ids, tools if self.constrained else None)], [Talk(normal_messages(messages), tools)]
-        return list(next(decode_best(self.decoder, jobs, talks, self.best_of)).ids)
+        if self.writer is None:
+            one, *other = (Decoder(e.model, e.renderer, limit, 1) for e in (self, self.second) if e is not None)
+            self.writer = Writer(one, self.constrained, self.best_of, *other)
+        for decoder in (self.writer.decoder, self.writer.second):
+            if decoder is not None:
+                decoder.limit = limit
+        talks = [Talk(normal_messages(messages), tools)]
+        return list(next(self.writer.write(self.writer.jobs(talks), talks)).ids)
 
 
-def load_engine(folder: Path, device: str, constrained: bool = False, retrieve: int = 0, best_of: int = 1) -> Engine:
-    """An engine over a run (adapter on its base) or over a merged model folder."""
+def load_engine(
+    folder: Path,
+    device: str,
+    constrained: bool = False,
+    retrieve: int = 0,
+    best_of: int = 1,
+    beside: Path | None = None,
+) -> Engine:
+    """An engine over a run (adapter on its base) or over a merged model folder; `beside`: another such folder."""
+    model, renderer = _loaded(folder, device)
+    name = folder.resolve().name
+    second = None
+    if beside is not None:
+        second = Engine(*_loaded(beside, device), beside.resolve().name)
+        name += f" beside {second.name}"
+    return Engine(model, renderer, name, constrained=constrained, retrieve=retrieve, best_of=best_of, second=second)
+
+
+def _loaded(folder: Path, device: str) -> tuple[Any, Renderer]:
+    """The model of a run or of a merged folder, and its renderer. Raises TrainerError for any other folder."""
     from gennx.trainer.config import ModelSettings
     from gennx.trainer.models import load_model, load_tokenizer
 
     if (folder / "run.json").is_file():
         run = load_run(folder)
-        model = load_trained(run, device)
-        renderer = run.renderer()
-        return Engine(
-            model, renderer, folder.resolve().name, constrained=constrained, retrieve=retrieve, best_of=best_of
-        )
+        return load_trained(run, device), run.renderer()
     if not (folder / "config.json").is_file():
         raise TrainerError(f"{folder}: neither a run of gennx-train nor a merged model", "give a folder under runs/")
     model = load_model(folder, ModelSettings(name=str(folder), quantization="none"), device).eval()
-    renderer = Renderer(load_tokenizer(folder))
-    return Engine(model, renderer, folder.resolve().name, constrained=constrained, retrieve=retrieve, best_of=best_of)
+    return model, Renderer(load_tokenizer(folder))
 
 
 def openai_message(turn: Turn) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 best_of_option = click.option(
@@ -10,5 +12,10 @@ best_of_option = click.option(
     show_default=True,
     type=click.IntRange(1, 64),
     help="Weigh this many alternatives of a turn that the user's words do not bear out.",
+)
+beside_option = click.option(
+    "--beside",
+    type=click.Path(path_type=Path),
+    help="A second trained model; where the two differ, the turn that both together find likelier.",
 )
 device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)

@@ -11,7 +11,7 @@ import click
 
 from gennx.trainer.calls import Runner, emulator_runner, live_runner
 from gennx.trainer.errors import TrainerError, note, one_line_errors
-from gennx.trainer.options import best_of_option, device_option
+from gennx.trainer.options import beside_option, best_of_option, device_option
 
 
 def read_tools(source: str | None) -> tuple[list[dict[str, Any]], int]:
@@ -63,6 +63,7 @@ def pick_runner(run_on: str, live: bool) -> Runner | None:
 )
 @click.option("--constrained/--free", default=False, help="Hold answers to the grammar of their tools (llguidance).")
 @best_of_option
+@beside_option
 @click.option("--system", default="", help="System text of the terminal chat and the page.")
 @click.option(
     "--run",
@@ -78,8 +79,8 @@ def pick_runner(run_on: str, live: bool) -> Runner | None:
 @device_option
 @one_line_errors
 def main(
-    run: Path, mode: str, tools: str | None, constrained: bool, best_of: int, system: str, run_on: str, live: bool, host: str,
-    port: int, device: str,
+    run: Path, mode: str, tools: str | None, constrained: bool, best_of: int, beside: Path | None, system: str, run_on: str, live: bool,
+    host: str, port: int, device: str,
 ) -> None:  # fmt: skip
     """Serve RUN (a run folder or a merged model), e.g. gennx-serve runs/tier1 --mode openai"""
     from gennx.trainer.engine import load_engine
@@ -87,7 +88,7 @@ def main(
 
     offered, retrieve = read_tools(tools)
     runner = pick_runner(run_on, live)
-    engine = load_engine(run, pick_device(device), constrained, retrieve, best_of)
+    engine = load_engine(run, pick_device(device), constrained, retrieve, best_of, beside)
     if mode == "cli":
         from gennx.trainer.serve_cli import chat
 

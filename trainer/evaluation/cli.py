@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gennx.trainer.errors import TrainerError, note, one_line_errors
-from gennx.trainer.options import best_of_option, device_option
+from gennx.trainer.options import beside_option, best_of_option, device_option
 
 if TYPE_CHECKING:
     from gennx.trainer.evaluation.items import Item
@@ -109,6 +109,7 @@ def finish(items: Sequence[Item], predictions: Path, folder: Folder) -> None:
     "--constrained/--free", default=False, help="Hold the model to the grammar of the offered tools (llguidance)."
 )
 @best_of_option
+@beside_option
 @click.option("--base", is_flag=True, help="Evaluate the base of the run, without what was trained.")
 @click.option("--rollout", is_flag=True, help="Also run whole dialogues on the model's own calls, on the emulator.")
 @click.option("--predictions", type=click.Path(path_type=Path), help="Score this file instead of generating.")
@@ -129,8 +130,8 @@ def finish(items: Sequence[Item], predictions: Path, folder: Folder) -> None:
 @device_option
 @one_line_errors
 def main(
-    model: str | None, data: Path, split: str, tools: str, constrained: bool, best_of: int, base: bool, rollout: bool,
-    predictions: Path | None, endpoint: str | None, prepare: Path | None, no_score: bool, batch_size: str,
+    model: str | None, data: Path, split: str, tools: str, constrained: bool, best_of: int, beside: Path | None, base: bool,
+    rollout: bool, predictions: Path | None, endpoint: str | None, prepare: Path | None, no_score: bool, batch_size: str,
     timed: int | None, max_new_tokens: int, limit: int | None, seed: int, out: Path | None, overwrite: bool, device: str,
 ) -> None:  # fmt: skip
     """Evaluate MODEL (a run of gennx-train, a short name, a folder), e.g.
@@ -151,12 +152,14 @@ def main(
         return
     from gennx.trainer.evaluation.keeping import ITEMS, PREDICTIONS, Folder
 
-    if best_of > 1 and endpoint:
-        raise TrainerError("--best-of needs a model of our own", "leave it out with --endpoint")
+    for option, given in (("--best-of", best_of > 1), ("--beside", beside)):
+        if given and endpoint:
+            raise TrainerError(f"{option} needs a model of our own", "leave it out with --endpoint")
     mode = "endpoint" if endpoint else "constrained" if constrained else "free"
     mode += f", best of {best_of}" if best_of > 1 else ""
+    mode += f", beside {beside.name}" if beside else ""
     what = {
-        "model": (model or str(predictions)) + (" (base)" if base else ""), "mode": "predictions" if predictions else mode,
+        "model": (model or str(predictions)) + (" (base)" if base else "") + (f" beside {beside}" if beside else ""), "mode": "predictions" if predictions else mode,
         "data": str(data), "split": data.stem if data.is_file() else split,
         "tools": str(items[0].meta.get("offer", tools)) if items else tools, "seed": seed, "items_sha256": digest(items),
         "max_new_tokens": max_new_tokens,
@@ -172,22 +175,26 @@ def main(
     assert model is not None
     left = [item for item in items if item.key not in (done := folder.done())]
     note(f"{len(left):,} turns to write, {len(done):,} written already, in {folder.path}")
-    decoder = None
+    writer = None
     if endpoint is None and (left or rollout):
+        from gennx.trainer.beside import Writer
         from gennx.trainer.evaluation.subject import load_decoder
         from gennx.trainer.models import pick_device
 
-        decoder = load_decoder(model, base, pick_device(device), rows, max_new_tokens)
+        place = pick_device(device)
+        second = load_decoder(str(beside), False, place, rows, max_new_tokens) if beside else None
+        decoder = load_decoder(model, base, place, rows, max_new_tokens)
+        writer = Writer(decoder, constrained, best_of, second)
     took = None
     try:
         if endpoint is not None:
             from gennx.trainer.evaluation.subject import ask_all
 
             took = ask_all(endpoint, model, os.environ.get("OPENAI_API_KEY", ""), left, max_new_tokens, folder.keep)
-        elif left and decoder is not None:
+        elif left and writer is not None:
             from gennx.trainer.evaluation.subject import generate_all
 
-            took = generate_all(decoder, left, constrained, folder.keep, timed, best_of)
+            took = generate_all(writer, left, folder.keep, timed)
     except KeyboardInterrupt:
         folder.close()
         note(f"\ninterrupted; what is written is kept in {folder.path}, run the same command again to go on")
@@ -196,10 +203,10 @@ def main(
         folder.close(took)
     if took:
         note(", ".join(f"{key} {value}" for key, value in took.items()))
-    if rollout and decoder is not None:
+    if rollout and writer is not None:
         from gennx.trainer.evaluation.rollout import roll_out
 
-        folder.what["rollout"] = roll_out(decoder, items, constrained, folder.path, best_of)
+        folder.what["rollout"] = roll_out(writer, items, folder.path)
         folder.close({"turns": 1, **(folder.what.get("took") or {})})
     if not no_score:
         finish(items, folder.path / PREDICTIONS, folder)

@@ -18,7 +18,7 @@ from gennx.trainer.evaluation.predictions import read_text
 from gennx.trainer.evaluation.replay import refused, run, with_needs
 
 if TYPE_CHECKING:
-    from gennx.trainer.decoding import Decoder
+    from gennx.trainer.beside import Writer
 
 MOST_STEPS = 10
 """Turns that a model may take for one thing that the user says."""
@@ -97,22 +97,18 @@ def verdict(talk: Talk, may_be_refused: bool) -> dict[str, Any]:
     }
 
 
-def roll_out(decoder: Decoder, items: Sequence[Item], constrained: bool, out: Path, best_of: int = 1) -> dict[str, Any]:
+def roll_out(writer: Writer, items: Sequence[Item], out: Path) -> dict[str, Any]:
     """Run every dialogue, in rounds of one turn each; writes rollouts.jsonl and gives the shares by kind."""
-    from gennx.trainer.best_of import Talk, decode_best
-    from gennx.trainer.decoding import Job
+    from gennx.trainer.best_of import Talk
 
     groups: dict[str, list[Item]] = {}
     for item in items:
         groups.setdefault(item.id, []).append(item)
     talks = [start(turns) for turns in groups.values()]
     while active := [talk for talk in talks if not talk.over]:
-        jobs = [
-            Job(decoder.renderer.prompt_ids(t.messages, t.last.tools), t.last.tools if constrained else None)
-            for t in active
-        ]
-        for written in list(decode_best(decoder, jobs, [Talk(t.messages, t.last.tools) for t in active], best_of)):
-            active[written.index].take(decoder.renderer.decode(written.ids))
+        asked = [Talk(talk.messages, talk.last.tools) for talk in active]
+        for written in list(writer.write(writer.jobs(asked), asked)):
+            active[written.index].take(writer.decoder.renderer.decode(written.ids))
     found = [verdict(talk, any(i.refused for i in groups[talk.last.id])) for talk in talks]
     lines = [json.dumps({**v, "messages": t.messages}, ensure_ascii=False) for v, t in zip(found, talks, strict=True)]
     (out / ROLLOUTS).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")

@@ -18,6 +18,7 @@ from gennx.trainer.errors import TrainerError
 from gennx.trainer.evaluation.items import Item
 
 if TYPE_CHECKING:
+    from gennx.trainer.beside import Writer
     from gennx.trainer.decoding import Decoder, Written
 
 Keep = Callable[[dict[str, Any]], None]
@@ -59,29 +60,15 @@ def timed_first(count: int, wanted: int) -> list[int]:
     return [number * count // wanted for number in range(wanted)] if wanted else []
 
 
-def generate_all(
-    decoder: Decoder,
-    items: Sequence[Item],
-    constrained: bool,
-    keep: Keep,
-    alone_first: int | None = None,
-    best_of: int = 1,
-) -> dict[str, Any]:
+def generate_all(writer: Writer, items: Sequence[Item], keep: Keep, alone_first: int | None = None) -> dict[str, Any]:
     """Write every turn with a model of our own, some of them alone first for the latency; returns what it took."""
     import torch
 
-    from gennx.trainer.best_of import Talk, decode_best
-    from gennx.trainer.decoding import Job
+    from gennx.trainer.best_of import Talk
 
-    renderer = decoder.renderer
-    jobs = [
-        Job(
-            renderer.prompt_ids(i.messages, i.tools),
-            i.tools if constrained else None,
-            len(json.dumps(i.gold)) + len(i.said),
-        )
-        for i in items
-    ]
+    decoder, renderer = writer.decoder, writer.decoder.renderer
+    talks = [Talk(item.messages, item.tools) for item in items]
+    jobs = writer.jobs(talks, [len(json.dumps(item.gold)) + len(item.said) for item in items])
     if decoder.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
 
@@ -91,6 +78,7 @@ def generate_all(
         row |= {"tokens": len(written.ids), "prompt_tokens": len(jobs[place].prompt)}
         row |= {"cut": True} if written.cut else {}
         row |= {"latency_s": round(seconds, 4)} if seconds is not None else {}
+        row |= {"draft": renderer.decode(written.draft)} if written.draft is not None else {}
         if written.weighed:
             row["weighed"] = [
                 [renderer.decode(ids), round(logprob, 3), against] for ids, logprob, against in written.weighed
@@ -98,8 +86,7 @@ def generate_all(
         keep(row)
 
     def write(places: Sequence[int]) -> Iterator[Written]:
-        talks = [Talk(items[place].messages, items[place].tools) for place in places]
-        return decode_best(decoder, [jobs[place] for place in places], talks, best_of)
+        return writer.write([jobs[place] for place in places], [talks[place] for place in places])
 
     alone = timed_first(len(jobs), TIMED.get(decoder.device.type, 4) if alone_first is None else alone_first)
     if alone:  # kernels, caches and the grammar engine are set up before the clock runs
