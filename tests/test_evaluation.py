@@ -229,13 +229,13 @@ class Parrot:
 
 def test_dialogues_run_on_the_models_own_calls(tmp_path: Path) -> None:
     pytest.importorskip("torch")
+    from gennx.trainer.beside import Writer
     from gennx.trainer.evaluation.rollout import roll_out
 
     items = from_dialogues([parse_row(small_dialogue(), "row")])
     move, load = (written(item.gold) for item in items[:2])
-    right = roll_out(
-        Parrot([load, move, "했습니다."]), items, False, tmp_path
-    )  # in the other order: the end is the same
+    other_order = Writer(Parrot([load, move, "했습니다."]))  # the end is the same
+    right = roll_out(other_order, items, tmp_path)
     assert right["right"]["value"] == 1.0 and right["kinds"]["chain"]["n"] == 1
     for turns in (
         [move, "했습니다."],
@@ -243,7 +243,7 @@ def test_dialogues_run_on_the_models_own_calls(tmp_path: Path) -> None:
         [move, load.replace("-3", "-4"), "끝"],
         ["<tool_call>{"],
     ):
-        assert roll_out(Parrot(turns), items, False, tmp_path)["right"]["value"] == 0.0
+        assert roll_out(Writer(Parrot(turns)), items, tmp_path)["right"]["value"] == 0.0
     kept = json.loads((tmp_path / "rollouts.jsonl").read_text("utf-8"))
     assert kept["failures"] == ["malformed"]
 
