@@ -142,7 +142,11 @@ def _refill(
     tool = catalogue.tool(endpoint.uri, request.method)
     template = template_of(h, request.ident, request.place, request.keep)
     own = without_unsaid(request.user, tool, request.arguments, lexicon)
-    if fill(h.call, draw(template, endpoint, lexicon, rng, keep=True)) != own:
+    try:
+        same = fill(h.call, draw(template, endpoint, lexicon, rng, keep=True)) == own
+    except Clash:
+        same = False
+    if not same:
         out.findings.append(Finding(request.place, "unfilled", "the template does not give back the author's own call"))
         return
     for _ in range(times):

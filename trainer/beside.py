@@ -35,7 +35,7 @@ class Writer:
         """A job of the first model for each talk; `hints`: about how many characters each turn may have."""
         return [
             Job(
-                self.decoder.renderer.prompt_ids(list(talk.messages), list(talk.tools)),
+                _prompt(self.decoder, talk),
                 list(talk.tools) if self.constrained else None,
                 hints[place] if hints else 0,
             )
@@ -54,11 +54,7 @@ class Writer:
 
     def _together(self, jobs: Sequence[Job], talks: Sequence[Talk]) -> list[Written]:
         assert self.second is not None
-        renderer = self.second.renderer
-        others = [
-            replace(job, prompt=renderer.prompt_ids(list(talk.messages), list(talk.tools)))
-            for job, talk in zip(jobs, talks, strict=True)
-        ]
+        others = [replace(job, prompt=_prompt(self.second, talk)) for job, talk in zip(jobs, talks, strict=True)]
         first = {one.index: one for one in decode_best(self.decoder, jobs, talks, self.best_of)}
         second = {one.index: one for one in decode_best(self.second, others, talks, self.best_of)}
         turns = {i: (_text(self.decoder, first[i]), _text(self.second, second[i])) for i in sorted(first)}
@@ -76,6 +72,10 @@ class Writer:
             if theirs > mine:
                 first[i] = _in_tokens_of(self.decoder.renderer, self.second.renderer, second[i])
         return [first[i] for i in sorted(first)]
+
+
+def _prompt(decoder: Decoder, talk: Talk) -> list[int]:
+    return decoder.renderer.prompt_ids(list(talk.messages), list(talk.tools))
 
 
 def _text(decoder: Decoder, written: Written) -> str:

@@ -165,13 +165,8 @@ class Decoder:
     def _read_through(self, turns: Sequence[tuple[list[int], list[int]]], kept: int) -> Iterator[list[float]]:
         """Log-probabilities of the turns' tokens, read in one pass; `kept`: tokens of the longest turn."""
         rows = [(prompt + turn)[:-1] for prompt, turn in turns]
-        longest = max(map(len, rows))
-        pad = int(self.renderer.tokenizer.pad_token_id or 0)
-        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=self.device)
-        lengths = torch.tensor([len(row) for row in rows], device=self.device)
-        mask = (torch.arange(longest, device=self.device) >= longest - lengths[:, None]).long()
+        ids, mask, positions = self.left_padded(rows)
         with torch.inference_mode():
-            positions = (mask.cumsum(-1) - 1).clamp(min=0)
             logits = self.model(
                 input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False, logits_to_keep=kept
             ).logits
@@ -179,6 +174,15 @@ class Decoder:
                 gold = torch.tensor(turn, device=self.device)
                 logprobs = row[kept - len(turn) :].float().log_softmax(-1).gather(1, gold[:, None])[:, 0]
                 yield logprobs.tolist()
+
+    def left_padded(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Ids, mask and positions, each (rows, longest row)."""
+        longest = max(map(len, rows))
+        pad = int(self.renderer.tokenizer.pad_token_id or 0)
+        ids = torch.tensor([[pad] * (longest - len(row)) + row for row in rows], device=self.device)
+        lengths = torch.tensor([len(row) for row in rows], device=self.device)
+        mask = (torch.arange(longest, device=self.device) >= longest - lengths[:, None]).long()
+        return ids, mask, (mask.cumsum(-1) - 1).clamp(min=0)
 
     def _room(self) -> float:
         """Columns times rows that the cache may have."""
@@ -272,14 +276,9 @@ class _Batch:
     def read(self, group: Sequence[tuple[int, Job]]) -> None:
         """Read the prompts of a group and join it to the batch."""
         decoder = self.decoder
-        longest = max(len(job.prompt) for _, job in group)
-        pad = int(decoder.renderer.tokenizer.pad_token_id or 0)
-        padded = [[pad] * (longest - len(job.prompt)) + job.prompt for _, job in group]
-        ids = torch.tensor(padded, device=decoder.device)
-        lengths = torch.tensor([len(job.prompt) for _, job in group], device=decoder.device)
-        mask = (torch.arange(longest, device=decoder.device) >= longest - lengths[:, None]).long()
+        ids, mask, positions = decoder.left_padded([job.prompt for _, job in group])
         cache = growing_cache()
-        logits = decoder.forward(ids, mask, (mask.cumsum(-1) - 1).clamp(min=0), cache)
+        logits = decoder.forward(ids, mask, positions, cache)
         grammar = decoder.constrainer
         rows = [
             _Row(

@@ -96,7 +96,7 @@ class Engine:
             return generate(self.model, self.renderer, [ids], limit, 1)[0]
         from gennx.trainer.beside import Writer
         from gennx.trainer.best_of import Talk
-        from gennx.trainer.decoding import Decoder
+        from gennx.trainer.decoding import Decoder, Job
 
         if self.writer is None:
             one, *other = (Decoder(e.model, e.renderer, limit, 1) for e in (self, self.second) if e is not None)
@@ -104,8 +104,8 @@ class Engine:
         for decoder in (self.writer.decoder, self.writer.second):
             if decoder is not None:
                 decoder.limit = limit
-        talks = [Talk(normal_messages(messages), tools)]
-        return list(next(self.writer.write(self.writer.jobs(talks), talks)).ids)
+        jobs, talks = [Job(ids, tools if self.constrained else None)], [Talk(normal_messages(messages), tools)]
+        return list(next(self.writer.write(jobs, talks)).ids)
 
 
 def load_engine(
