@@ -61,7 +61,7 @@ def doubts(messages: Sequence[Message], calls: Sequence[dict[str, Any]]) -> Doub
         if problems:
             invalid = invalid or str(problems[0])
             continue
-        gaps = check(hay.text, tool, arguments, _lexicon(tool.endpoint.uri), hay)
+        gaps = check(hay.text, tool, arguments, lexicon_of_tool(tool), hay)
         unsaid += [gap for gap in gaps if not _shown(gap, tool, arguments, shown, begins)]
         lacking += left_out(hay.text, tool, arguments)
     judged = users and not invalid and len(known) == len(calls)
@@ -108,7 +108,7 @@ def _unused(hay: Haystack, calls: Sequence[tuple[Tool, dict[str, Any]]]) -> tupl
 
 def _spans(hay: Haystack, tool: Tool, arguments: dict[str, Any]) -> list[tuple[int, int]]:
     """Where a call's values may be said."""
-    words = _lexicon(tool.endpoint.uri)
+    words = lexicon_of_tool(tool)
     leaves = call_leaves(tool, arguments)
     found = [e for part in with_elements(leaves) for e in evidence(part, words, hay)]
     for column in _columns(leaves):
@@ -123,6 +123,11 @@ def _columns(leaves: Sequence[Leaf]) -> list[list[int]]:
         if leaf.kind in ("key", "number") and isinstance(leaf.value, int) and leaf.value not in columns[leaf.field]:
             columns[leaf.field].append(leaf.value)
     return [values for values in columns.values() if len(values) > 1]
+
+
+def lexicon_of_tool(tool: Tool) -> Lexicon:
+    """The words of the tool's endpoint."""
+    return _lexicon(tool.endpoint.uri)
 
 
 @lru_cache(maxsize=512)

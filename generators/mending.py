@@ -1,4 +1,5 @@
-"""Put right the quantities of a written call that the conversation settles: units left as they were said, conversions worked out wrongly.
+"""Put right what the conversation settles in a written call: quantities whose units were left as they were said or converted wrongly, and names copied wrongly
+(`copying`).
 
 A small model copies numbers well and multiplies badly (2.4 tonf/m is 23.53596 kN/m). What a stated quantity is in the model's units is a matter of arithmetic,
 so it is not left to the model: a number of a call that nobody said, but that stands for one that somebody did, is replaced by it.
@@ -12,7 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 from gennx.emulator.rules import default_rules
-from gennx.generators.doubts import Message, doubts, said_in
+from gennx.generators.copying import copied
+from gennx.generators.doubts import Message, doubts, lexicon_of_tool, said_in
 from gennx.generators.evidence import Haystack, number_evidence
 from gennx.generators.leaves import Leaf, call_leaves, elements
 
@@ -21,25 +23,31 @@ NEAR = Decimal("0.1")
 
 
 def mended(messages: Sequence[Message], calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]] | None:
-    """The calls (`{"name", "arguments"}`) with such quantities put right; None where there are none or fewer values would not be borne out."""
+    """The calls (`{"name", "arguments"}`) with such values put right; None where there are none, or where more values than before would not be borne out."""
     found = doubts(messages, calls)
-    if not found.unsaid or found.invalid:
+    if found.invalid:
         return None
     places = {gap.place for gap in found.unsaid}
     hay = said_in(messages)
     new = copy.deepcopy(list(calls))
-    changed = False
+    changed = unsaid = False
     for call in new:
         tool = default_rules().catalogue.named(str(call["name"]))
-        for leaf in _numbers(call_leaves(tool, call["arguments"]), places) if tool else ():
+        if tool is None:
+            continue
+        leaves = call_leaves(tool, call["arguments"])
+        for leaf, name in copied(leaves, places, lexicon_of_tool(tool), hay):
+            _put(call["arguments"], leaf.place, name)
+            changed = True
+        for leaf in _numbers(leaves, places):
             value = _meant(leaf, hay)
             if value is not None:
-                _put(call["arguments"], leaf.place, value)
-                changed = True
+                _put(call["arguments"], leaf.place, int(value) if value.is_integer() else value)
+                changed = unsaid = True
     if not changed:
         return None
     after = doubts(messages, new)
-    return new if not after.invalid and len(after.unsaid) < len(found.unsaid) else None
+    return new if not after.invalid and len(after.unsaid) <= len(found.unsaid) - unsaid else None
 
 
 def _numbers(leaves: Sequence[Leaf], places: set[str]) -> Iterator[Leaf]:
@@ -84,7 +92,7 @@ def _shifted(ratio: Decimal, by: int = 1) -> bool:
     return digits.as_tuple().digits == (1,) and digits.adjusted() % by == 0
 
 
-def _put(node: Any, place: Sequence[Any], value: float) -> None:
+def _put(node: Any, place: Sequence[Any], value: Any) -> None:
     for step in place[:-1]:
         node = node[step]
-    node[place[-1]] = int(value) if value.is_integer() else value
+    node[place[-1]] = value

@@ -221,8 +221,8 @@ class Author:
         return [[self.finds[self.renderer.decode(ids[:-1])], -0.5] for _, ids in turns]
 
 
-def beside_one_another(said: str, first: Author, second: Author, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What the two write together to one request."""
+def beside_one_another(said: str, monkeypatch: pytest.MonkeyPatch, first: Author, *others: Author) -> str:
+    """What they write together to one request."""
 
     def decode(author: Any, jobs: Any, talks: Any, count: int) -> Any:
         ids = author.renderer.encode
@@ -233,13 +233,13 @@ def beside_one_another(said: str, first: Author, second: Author, monkeypatch: py
     names = ("POST /db/cnld", "POST /db/bmld", "GET /db/cnld")
     tools = [{"type": "function", "function": {"name": name}} for name in names]
     talk = best_of.Talk([{"role": "system", "content": "Units are kN, m."}, {"role": "user", "content": said}], tools)
-    writer = beside.Writer(first, False, 1, second)  # type: ignore[arg-type]
+    writer = beside.Writer(first, False, 1, others)  # type: ignore[arg-type]
     (written,) = writer.write(writer.jobs([talk]), [talk])
     return first.renderer.decode(written.ids)
 
 
-def test_two_models_take_the_turn_that_both_find_likelier(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The surer of the two has its way, whoever it is, unless the user's words speak against it; what was put right counts as it was drafted; words of
+def test_models_take_the_turn_that_all_find_likeliest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The surest has its way, whoever it is and however many there are, unless the user's words speak against it; what was put right counts as it was drafted; words of
     one meaning stay the first model's."""
     said = "31번 절점에 DL 케이스로 아래로 7 kN 집중하중"
     right = call_of("POST /db/cnld", {"Assign": {"31": {"ITEMS": [{"LCNAME": "DL", "FZ": -7}]}}})
@@ -247,12 +247,16 @@ def test_two_models_take_the_turn_that_both_find_likelier(monkeypatch: pytest.Mo
     unsaid = call_of("POST /db/cnld", {"Assign": {"31": {"ITEMS": [{"LCNAME": "LL", "FZ": -7}]}}})
     sure, unsure = {right: -0.1, turned: -9.0, unsaid: -9.0}, {right: -3.0, turned: -1.0, unsaid: -0.1}
     for mine, theirs in (((right, sure), (turned, unsure)), ((turned, unsure), (right, sure))):
-        assert beside_one_another(said, Author(*mine, 0), Author(*theirs, 1000), monkeypatch) == right
+        assert beside_one_another(said, monkeypatch, Author(*mine, 0), Author(*theirs, 1000)) == right
     one = {right: -1.0, unsaid: -0.5}
-    assert beside_one_another(said, Author(unsaid, one, 0), Author(right, one, 1000), monkeypatch) == right
+    assert beside_one_another(said, monkeypatch, Author(unsaid, one, 0), Author(right, one, 1000)) == right
     finds = {turned: -1.0, unsaid: -0.5}
-    assert beside_one_another(said, Author(turned, finds, 0), Author(right, finds, 1000, unsaid), monkeypatch) == right
-    assert beside_one_another(said, Author("네.", {}, 0), Author("알겠습니다.", {}, 1000), monkeypatch) == "네."
+    assert beside_one_another(said, monkeypatch, Author(turned, finds, 0), Author(right, finds, 1000, unsaid)) == right
+    assert beside_one_another(said, monkeypatch, Author("네.", {}, 0), Author("알겠습니다.", {}, 1000)) == "네."
+    doubts = {right: -2.0, turned: -1.5}
+    two = Author(turned, doubts, 0), Author(turned, doubts, 1000)
+    assert beside_one_another(said, monkeypatch, *two, Author(right, sure, 2000)) == right
+    assert beside_one_another(said, monkeypatch, *two, Author(right, {right: -1.0, turned: -1.2}, 2000)) == turned
 
 
 @pytest.mark.parametrize(

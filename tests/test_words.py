@@ -62,7 +62,7 @@ def test_particles(before: str, pair: str, after: str) -> None:
         ),
         ("10 feet, 4.5 kips, fck 30 MPa / ft,r 3", [("10", "feet"), ("4.5", "kips"), ("30", "MPa"), ("3", None)]),
         ("slenderness of four hundred", [("400", None)]),
-        ("3분할, 2주절점, 3 members", [("3", None), ("2", None), ("3", None)]),
+        ("3분할, 2주절점, 3 members, 118 J단", [("3", None), ("2", None), ("3", None), ("118", None)]),
     ],
 )
 def test_numbers_are_read(text: str, numbers: list[tuple[str, str | None]]) -> None:
@@ -371,6 +371,19 @@ def test_a_record_without_what_each_has_is_doubtful() -> None:
     assert seen > 250
 
 
+def test_american_units_follow_from_the_pound_and_the_inch() -> None:
+    """1 lb = 0.45359237 kg and 1 in = 0.0254 m exactly (1959), 1 kgf = 9.80665 N: the rest is worked out here."""
+    inch, foot, pound = 0.0254, 0.3048, 0.45359237 * 9.80665 / 1000
+    wanted = {
+        ("inch", "length"): inch, ("ft", "length"): foot, ("kips", "force"): 1000 * pound, ("kip-ft", "moment"): 1000 * pound * foot,
+        ("ksi", "force/length2"): 1000 * pound / inch**2, ("psi", "force/length2"): pound / inch**2, ("psf", "force/length2"): pound / foot**2,
+        ("kip/ft", "force/length"): 1000 * pound / foot,
+    }  # fmt: skip
+    for (unit, dimension), factor in wanted.items():
+        found = factor_to(unit, dimension)
+        assert found is not None and math.isclose(float(found), factor, rel_tol=1e-9), unit
+
+
 def test_conversions_are_put_right() -> None:
     """A figure left in the unit in which it was said, a conversion a little off and one off by thousands become the quantity that was said; what
     is right, what nothing settles and what two quantities may settle stays."""
@@ -389,3 +402,28 @@ def test_conversions_are_put_right() -> None:
     assert spring("31번 절점에 DL로 아래 2.4 tonf, 고정하중 2.5 tonf의 일부", -24.0) is None
     assert spring("node 31, case DL, 12 kN down", -12, "The model is in N, mm.") == -12000
     assert spring("node 31, case DL, 10.1 kN down, not 10 kN", -0.0101) == -10.1
+
+
+def test_names_copied_wrongly_are_put_right() -> None:
+    """A letter changed, a bracket lost, a blank too many and a path cut short become the name that was said; what was said, what two names may settle and
+    what is like no name stays."""
+    from gennx.generators.mending import mended
+
+    def named(tool: str, body: dict[str, Any], said: str) -> dict[str, Any] | None:
+        found = mended([{"role": "user", "content": said}], [{"name": tool, "arguments": body}])
+        return found and found[0]["arguments"]
+
+    def case(said: str, wrote: str) -> str | None:
+        found = named("POST /db/stld", {"Assign": {"7": {"NAME": wrote, "TYPE": "D"}}}, said)
+        return found and found["Assign"]["7"]["NAME"]  # type: ignore[no-any-return]
+
+    assert case("고정하중 케이스 7번 굴착측67을 추가해 주세요", "최착측67") == "굴착측67"
+    assert case("Add dead load case 7, Deck_(B), please", "Deck_(B") == "Deck_(B)"
+    assert case("dead load case 7: full tank", " full tank") == "full tank"
+    assert case("dead load case 7 HALL_E", "hall_e") == "HALL_E"
+    assert case("dead load case 7 HALL_E", "HALL_E") is None
+    assert case("dead load case 7 HALL_1, copy of HALL_2", "HALL_3") is None
+    assert case("dead load case 7 HALL_E", "self weight") is None
+    path = "//nas/structure/legacy_tower.mgt"
+    assert named("POST /doc/importmxt", {"Argument": path[2:]}, f"{path} 가져와") == {"Argument": path}
+    assert named("POST /doc/importmxt", {"Argument": path}, f"{path} 가져와") is None

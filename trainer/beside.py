@@ -1,7 +1,7 @@
-"""A second model beside the first: both write a turn, and where they differ the one that both together find likelier is taken.
+"""Further models beside the first: all write a turn, and where they differ the one that all together find likeliest is taken.
 
 Models trained apart err on different requests, far more than one model does under prompts that differ (docs/results/experiments.md, 34 and 35). Each writes its best turn
-(`best_of`); both say how likely they find either turn, and what speaks against it (`best_of.judge`) counts as it does there. Where only the words of an
+(`best_of`); all say how likely they find every turn, and what speaks against it (`best_of.judge`) counts as it does there. Where only the words of an
 answer differ the first model's stand.
 """
 
@@ -9,27 +9,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from gennx.trainer.best_of import Talk, decode_best, judge
 from gennx.trainer.decoding import Decoder, Job, Written
 from gennx.trainer.rendering import parse_turn
 
-if TYPE_CHECKING:
-    from gennx.trainer.rendering import Renderer
-
 AT_ONCE = 256
-"""Turns that both models write before they are compared, so that a long evaluation is kept as it goes."""
+"""Turns that all models write before they are compared, so that a long evaluation is kept as it goes."""
+
+
+class Draft(NamedTuple):
+    """A turn with the model that wrote it."""
+
+    decoder: Decoder
+    written: Written
+
+    @property
+    def text(self) -> str:
+        """What the model itself wrote, before values were put right."""
+        one = self.written
+        return self.decoder.renderer.decode(one.ids if one.draft is None else one.draft)
 
 
 @dataclass(slots=True)
 class Writer:
-    """What writes turns: a model, alone or with a second one beside it."""
+    """What writes turns: a model, alone or with `others` beside it."""
 
     decoder: Decoder
     constrained: bool = False
     best_of: int = 1
-    second: Decoder | None = None
+    others: tuple[Decoder, ...] = ()
+
+    @property
+    def decoders(self) -> tuple[Decoder, ...]:
+        return self.decoder, *self.others
 
     def jobs(self, talks: Sequence[Talk], hints: Sequence[int] = ()) -> list[Job]:
         """A job of the first model for each talk; `hints`: about how many characters each turn may have."""
@@ -44,7 +58,7 @@ class Writer:
 
     def write(self, jobs: Sequence[Job], talks: Sequence[Talk]) -> Iterator[Written]:
         """Every job's turn in the first model's tokens, in the order in which they end."""
-        if self.second is None:
+        if not self.others:
             yield from decode_best(self.decoder, jobs, talks, self.best_of)
             return
         for start in range(0, len(jobs), AT_ONCE):
@@ -53,39 +67,43 @@ class Writer:
                 yield replace(written, index=start + written.index)
 
     def _together(self, jobs: Sequence[Job], talks: Sequence[Talk]) -> list[Written]:
-        assert self.second is not None
-        others = [replace(job, prompt=_prompt(self.second, talk)) for job, talk in zip(jobs, talks, strict=True)]
-        first = {one.index: one for one in decode_best(self.decoder, jobs, talks, self.best_of)}
-        second = {one.index: one for one in decode_best(self.second, others, talks, self.best_of)}
-        turns = {i: (_text(self.decoder, first[i]), _text(self.second, second[i])) for i in sorted(first)}
-        apart = [i for i, (mine, theirs) in turns.items() if _differ(mine, theirs)]
-        scores = [0.0] * (2 * len(apart))
-        for decoder, prompts in ((self.decoder, jobs), (self.second, others)):
-            written = [(prompts[i].prompt, text) for i in apart for text in turns[i]]
-            for place, found in enumerate(_likelihoods(decoder, written)):
-                scores[place] += found / 2
-        for number, i in enumerate(apart):
-            mine, theirs = (
-                scores[2 * number + k] + _for_itself(decoder, talks[i], one)
-                for k, decoder, one in ((0, self.decoder, first[i]), (1, self.second, second[i]))
-            )
-            if theirs > mine:
-                first[i] = _in_tokens_of(self.decoder.renderer, self.second.renderer, second[i])
-        return [first[i] for i in sorted(first)]
+        asked = [list(jobs)]
+        for other in self.others:
+            prompts = [_prompt(other, talk) for talk in talks]
+            asked.append([replace(job, prompt=prompt) for job, prompt in zip(jobs, prompts, strict=True)])
+        drafts: list[list[Draft]] = [[] for _ in jobs]
+        for decoder, its in zip(self.decoders, asked, strict=True):
+            for one in decode_best(decoder, its, talks, self.best_of):
+                drafts[one.index].append(Draft(decoder, one))
+        drafts = [_apart(of_one) for of_one in drafts]
+        contested = [i for i, of_one in enumerate(drafts) if len(of_one) > 1]
+        scores = {i: [_for_itself(talks[i], draft) for draft in drafts[i]] for i in contested}
+        for decoder, its in zip(self.decoders, asked, strict=True):
+            turns = [(i, place) for i in contested for place in range(len(drafts[i]))]
+            texts = [(its[i].prompt, drafts[i][place].text) for i, place in turns]
+            for (i, place), found in zip(turns, _likelihoods(decoder, texts), strict=True):
+                scores[i][place] += found / len(self.decoders)
+        best = [drafts[i][_first_best(scores.get(i, (0.0,)))] for i in range(len(jobs))]
+        return [_in_tokens_of(self.decoder, draft) for draft in best]
+
+
+def _apart(drafts: Sequence[Draft]) -> list[Draft]:
+    """One draft of those that say the same, the first of each: calls that are equal, and all words."""
+    kept: list[tuple[Draft, object]] = []
+    for draft in drafts:
+        turn = parse_turn(draft.text)
+        says = turn.calls, turn.problems
+        if all(says != other for _, other in kept):
+            kept.append((draft, says))
+    return [draft for draft, _ in kept]
+
+
+def _first_best(scores: Sequence[float]) -> int:
+    return max(range(len(scores)), key=lambda place: (scores[place], -place))
 
 
 def _prompt(decoder: Decoder, talk: Talk) -> list[int]:
     return decoder.renderer.prompt_ids(list(talk.messages), list(talk.tools))
-
-
-def _text(decoder: Decoder, written: Written) -> str:
-    """What the model itself wrote, before quantities were put right."""
-    return decoder.renderer.decode(written.ids if written.draft is None else written.draft)
-
-
-def _differ(mine: str, theirs: str) -> bool:
-    a, b = parse_turn(mine), parse_turn(theirs)
-    return (a.calls, a.problems) != (b.calls, b.problems)
 
 
 def _likelihoods(decoder: Decoder, written: Sequence[tuple[list[int], str]]) -> list[float]:
@@ -97,14 +115,18 @@ def _likelihoods(decoder: Decoder, written: Sequence[tuple[list[int], str]]) -> 
     ]
 
 
-def _for_itself(decoder: Decoder, talk: Talk, written: Written) -> float:
+def _for_itself(talk: Talk, draft: Draft) -> float:
     """What speaks against a turn, as a negative weight."""
-    return judge(decoder, talk, written.ids, written.cut, 0.0, ()).score
+    return judge(draft.decoder, talk, draft.written.ids, draft.written.cut, 0.0, ()).score
 
 
-def _in_tokens_of(renderer: Renderer, other: Renderer, written: Written) -> Written:
+def _in_tokens_of(decoder: Decoder, draft: Draft) -> Written:
+    written = draft.written
+    if draft.decoder is decoder:
+        return written
+
     def again(ids: list[int]) -> list[int]:
-        return renderer.encode(other.decode(ids))
+        return decoder.renderer.encode(draft.decoder.renderer.decode(ids))
 
     weighed = tuple((again(ids), logprob, against) for ids, logprob, against in written.weighed)
     return replace(written, ids=again(written.ids), forks=(), weighed=weighed, draft=None)

@@ -4,7 +4,7 @@ A call's values are said by the user or follow from what was said: that is how t
 (`gennx.generators.doubts`). A turn against which something speaks is begun again where the model hesitated most, each time with its second choice, and
 continued greedily; of all these the one with the highest weight is taken: its log-probability less what speaks against it. Where the model answers in
 words, the call that it would have made is looked over as well as a call, and the ranking of all tools by the request's words (`retrieval`) says
-whether a tool for it is offered at all. Quantities that were converted wrongly are put right before a turn is weighed
+whether a tool for it is offered at all. Quantities that were converted wrongly and names that were copied wrongly are put right before a turn is weighed
 (`gennx.generators.mending`). No sampling, so the same prompt gives the same turn.
 """
 
@@ -67,7 +67,7 @@ class Talk:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A turn as it may be written: `calls` in number, all without a value if `bare`; `against` it all but the `unused` numbers of the request;
-    places to begin it again. `origin`: the turn as it was written, where its quantities were put right."""
+    places to begin it again. `origin`: the turn as it was written, where values were put right."""
 
     ids: list[int]
     cut: bool
@@ -179,17 +179,17 @@ def _settled(index: int, best: dict[int, Candidate], weighed: dict[int, list[Can
 
 
 def weigh(decoder: Decoder, talk: Talk, ids: list[int], cut: bool, logprob: float, forks: tuple[Fork, ...]) -> Candidate:  # fmt: skip
-    """A written turn as a candidate; with the quantities put right that the user's words settle if that is better, of the same log-probability."""
+    """A written turn as a candidate; with the quantities and names put right that the user's words settle unless that is worse, of the same log-probability."""
     from gennx.generators.mending import mended
 
     found = judge(decoder, talk, ids, cut, logprob, forks)
-    if not found.calls or not found.against:
+    if not found.calls:
         return found
     calls = mended(talk.messages, parse_turn(decoder.renderer.decode(ids)).calls)
     if calls is None:
         return found
     new = judge(decoder, talk, decoder.renderer.encode(written_calls(calls)), cut, logprob, ())
-    return replace(new, origin=found) if better(new, found) else found
+    return found if better(found, new) else replace(new, origin=found)
 
 
 def _traced(decoder: Decoder, jobs: Sequence[Job]) -> Iterator[Written]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Engine:
     """A loaded model. `answer` is safe to call from several threads; answers are written one at a time.
 
     `constrained` holds turns to the grammar of their tools. `best_of`: how many alternatives of a doubtful
-    turn are weighed (best_of.py). `second`: another model beside it (beside.py). `retrieve`: how many of the catalogue's tools to find for a conversation that brings none; 0 finds none.
+    turn are weighed (best_of.py). `others`: models beside it (beside.py). `retrieve`: how many of the catalogue's tools to find for a conversation that brings none; 0 finds none.
     """
 
     model: Any
@@ -57,7 +58,7 @@ class Engine:
     constrained: bool = False
     retrieve: int = 0
     best_of: int = 1
-    second: Engine | None = None
+    others: tuple[Engine, ...] = ()
     lock: Any = None
     writer: Any = None
 
@@ -90,7 +91,7 @@ class Engine:
         self, ids: list[int], messages: list[dict[str, Any]], tools: list[dict[str, Any]], limit: int
     ) -> list[int]:
         """The model's turn on a prompt, as ids."""
-        if not self.constrained and self.best_of == 1 and self.second is None:
+        if not self.constrained and self.best_of == 1 and not self.others:
             from gennx.trainer.generation import generate
 
             return generate(self.model, self.renderer, [ids], limit, 1)[0]
@@ -99,11 +100,10 @@ class Engine:
         from gennx.trainer.decoding import Decoder, Job
 
         if self.writer is None:
-            one, *other = (Decoder(e.model, e.renderer, limit, 1) for e in (self, self.second) if e is not None)
-            self.writer = Writer(one, self.constrained, self.best_of, *other)
-        for decoder in (self.writer.decoder, self.writer.second):
-            if decoder is not None:
-                decoder.limit = limit
+            first, *others = (Decoder(e.model, e.renderer, limit, 1) for e in (self, *self.others))
+            self.writer = Writer(first, self.constrained, self.best_of, tuple(others))
+        for decoder in self.writer.decoders:
+            decoder.limit = limit
         jobs, talks = [Job(ids, tools if self.constrained else None)], [Talk(normal_messages(messages), tools)]
         return list(next(self.writer.write(jobs, talks)).ids)
 
@@ -114,16 +114,13 @@ def load_engine(
     constrained: bool = False,
     retrieve: int = 0,
     best_of: int = 1,
-    beside: Path | None = None,
+    beside: Sequence[Path] = (),
 ) -> Engine:
-    """An engine over a run (adapter on its base) or over a merged model folder; `beside`: another such folder."""
+    """An engine over a run (adapter on its base) or over a merged model folder; `beside`: other such folders."""
     model, renderer = _loaded(folder, device)
-    name = folder.resolve().name
-    second = None
-    if beside is not None:
-        second = Engine(*_loaded(beside, device), beside.resolve().name)
-        name += f" beside {second.name}"
-    return Engine(model, renderer, name, constrained=constrained, retrieve=retrieve, best_of=best_of, second=second)
+    others = tuple(Engine(*_loaded(other, device), other.resolve().name) for other in beside)
+    name = " beside ".join([folder.resolve().name, *(other.name for other in others)])
+    return Engine(model, renderer, name, constrained=constrained, retrieve=retrieve, best_of=best_of, others=others)
 
 
 def _loaded(folder: Path, device: str) -> tuple[Any, Renderer]:

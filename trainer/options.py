@@ -15,7 +15,8 @@ best_of_option = click.option(
 )
 beside_option = click.option(
     "--beside",
+    multiple=True,
     type=click.Path(path_type=Path),
-    help="A second trained model; where the two differ, the turn that both together find likelier.",
+    help="A further trained model (as often as you like); where they differ, the turn that all together find likeliest.",
 )
 device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)

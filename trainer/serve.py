@@ -79,7 +79,7 @@ def pick_runner(run_on: str, live: bool) -> Runner | None:
 @device_option
 @one_line_errors
 def main(
-    run: Path, mode: str, tools: str | None, constrained: bool, best_of: int, beside: Path | None, system: str, run_on: str, live: bool,
+    run: Path, mode: str, tools: str | None, constrained: bool, best_of: int, beside: tuple[Path, ...], system: str, run_on: str, live: bool,
     host: str, port: int, device: str,
 ) -> None:  # fmt: skip
     """Serve RUN (a run folder or a merged model), e.g. gennx-serve runs/tier1 --mode openai"""

@@ -130,7 +130,7 @@ def finish(items: Sequence[Item], predictions: Path, folder: Folder) -> None:
 @device_option
 @one_line_errors
 def main(
-    model: str | None, data: Path, split: str, tools: str, constrained: bool, best_of: int, beside: Path | None, base: bool,
+    model: str | None, data: Path, split: str, tools: str, constrained: bool, best_of: int, beside: tuple[Path, ...], base: bool,
     rollout: bool, predictions: Path | None, endpoint: str | None, prepare: Path | None, no_score: bool, batch_size: str,
     timed: int | None, max_new_tokens: int, limit: int | None, seed: int, out: Path | None, overwrite: bool, device: str,
 ) -> None:  # fmt: skip
@@ -157,9 +157,9 @@ def main(
             raise TrainerError(f"{option} needs a model of our own", "leave it out with --endpoint")
     mode = "endpoint" if endpoint else "constrained" if constrained else "free"
     mode += f", best of {best_of}" if best_of > 1 else ""
-    mode += f", beside {beside.name}" if beside else ""
+    mode += "".join(f", beside {other.name}" for other in beside)
     what = {
-        "model": (model or str(predictions)) + (" (base)" if base else "") + (f" beside {beside}" if beside else ""), "mode": "predictions" if predictions else mode,
+        "model": (model or str(predictions)) + (" (base)" if base else "") + "".join(f" beside {other}" for other in beside), "mode": "predictions" if predictions else mode,
         "data": str(data), "split": data.stem if data.is_file() else split,
         "tools": str(items[0].meta.get("offer", tools)) if items else tools, "seed": seed, "items_sha256": digest(items),
         "max_new_tokens": max_new_tokens,
@@ -182,9 +182,9 @@ def main(
         from gennx.trainer.models import pick_device
 
         place = pick_device(device)
-        second = load_decoder(str(beside), False, place, rows, max_new_tokens) if beside else None
+        others = tuple(load_decoder(str(other), False, place, rows, max_new_tokens) for other in beside)
         decoder = load_decoder(model, base, place, rows, max_new_tokens)
-        writer = Writer(decoder, constrained, best_of, second)
+        writer = Writer(decoder, constrained, best_of, others)
     took = None
     try:
         if endpoint is not None:
