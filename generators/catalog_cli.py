@@ -205,21 +205,21 @@ def lint(uris: tuple[str, ...], templates: Path | None, limit: int) -> None:
                 click.echo(summary(found))
                 for line in numbered(found.findings, limit):
                     click.echo(line)
-        if not uris and templates is None:
-            total += _lint_plans(catalogue, limit)
+        if not uris:
+            total += _lint_plans(catalogue, root, limit)
     click.echo(f"{total} findings")
     if total:
         raise SystemExit(1)
 
 
-def _lint_plans(catalogue: Catalogue, limit: int) -> int:
-    """Check the plans of chains and of parallel requests; the number of findings."""
+def _lint_plans(catalogue: Catalogue, root: Path, limit: int) -> int:
+    """Check a template folder's plans of chains and of parallel requests; the number of findings."""
     from gennx.generators.lexicon import lexicon_of
     from gennx.generators.plan_lint import lint_plan
-    from gennx.generators.scenarios import PARALLEL, plans
+    from gennx.generators.scenarios import FOLDER, PARALLEL, plans
 
     total = 0
-    for plan in (*plans(), *plans(PARALLEL)):
+    for plan in (*plans(root / FOLDER.name), *plans(root / PARALLEL.name)):
         found = lint_plan(plan, {uri: lexicon_of(catalogue.endpoint(uri)) for uri in plan.endpoints})
         total += len(found)
         for line in found[:limit]:

@@ -265,6 +265,26 @@ def test_templates_older_than_their_requests_are_found(catalogue: Catalogue, tmp
     assert not stale(endpoint, tmp_path, harvest_folder(endpoint, catalogue, tmp_path, validation))
 
 
+def test_plans_of_another_folder_are_checked(tmp_path: Path) -> None:
+    """`gennx-catalog lint --templates DIR` reads the plans in DIR; a call that the schema refuses is named with its file."""
+    from click.testing import CliRunner
+
+    from gennx.generators.catalog_cli import main
+
+    plan = (TEMPLATES / "parallel" / "a_boundary_lists.yaml").read_text("utf-8")
+    file = tmp_path / "parallel" / "mine.yaml"
+    file.parent.mkdir()
+    for text, findings in (
+        (plan, 0),
+        (plan.replace("GET db/RIGD, args: {ids: []}", "GET db/RIGD, args: {idz: []}"), 2),
+    ):
+        file.write_text(text, "utf-8")
+        scenarios.plan_files.cache_clear()
+        done = CliRunner().invoke(main, ["lint", "--templates", str(tmp_path)])
+        assert done.output.splitlines()[-1] == f"{findings} findings" and done.exit_code == bool(findings)
+        assert done.output.count(str(file)) == findings
+
+
 def test_phrases_stand_alone() -> None:
     hay = Haystack("Node 12 is not pinned, 수직 만 구속")
     assert list(hay.find("pin")) == []
