@@ -21,17 +21,17 @@ SHORTEST = 4
 BRACKETS = {"(": ")", "[": "]"}
 _BEGINS = re.compile(r"(?<![A-Za-z0-9_가-힣])\S")
 _IN_NAME = re.compile(r"[A-Za-z0-9_]")
-_PATH_BEFORE = re.compile(r"[^\s'\"‘’“”,]*$")
+_NO_PATH = re.compile(r"[\s'\"‘’“”,]")
 
 
 def copied(leaves: Sequence[Leaf], gaps: set[str], lexicon: Lexicon, hay: Haystack) -> Iterator[tuple[Leaf, str]]:
     """Names of a call that were copied wrongly, each with what the text has in its place. `gaps`: places of values that nobody said."""
     texts = [leaf for leaf in with_elements(leaves) if leaf.kind == "string" and leaf.value]
-    gone = [leaf for leaf in texts if _lies_in(leaf, gaps) and next(evidence(leaf, lexicon, hay), None) is None]
-    taken = {leaf.value for leaf in texts if not any(leaf is other for other in gone)}
+    unsaid = {x.place for x in texts if _lies_in(x, gaps) and next(evidence(x, lexicon, hay), None) is None}
+    taken = {leaf.value for leaf in texts if leaf.place not in unsaid}
     for leaf in texts:
         name = str(leaf.value).strip()
-        if any(leaf is other for other in gone) and len(name) >= SHORTEST:
+        if leaf.place in unsaid and len(name) >= SHORTEST:
             found = _nearest(name, hay.text)
             name = found if found is not None and found not in taken else name
         name = _closed(name, hay.text)
@@ -83,5 +83,5 @@ def _whole_path(name: str, hay: Haystack) -> str:
     said = [(found.start, found.end) for found in text_evidence(name, hay)]
     if not said or any(start == 0 or hay.text[start - 1] not in "\\/" for start, _ in said):
         return name
-    wholes = {_PATH_BEFORE.search(hay.text[:start])[0] + name for start, _ in said}  # type: ignore[index]
+    wholes = {_NO_PATH.split(hay.text[:start])[-1] + name for start, _ in said}
     return wholes.pop() if len(wholes) == 1 else name

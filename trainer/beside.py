@@ -1,6 +1,6 @@
 """Further models beside the first: all write a turn, and where they differ the one that all together find likeliest is taken.
 
-Models trained apart err on different requests, far more than one model does under prompts that differ (docs/results/experiments.md, 34 and 35). Each writes its best turn
+Models trained apart err on different requests, far more than one model does under prompts that differ (docs/results/experiments.md, 35 and 36). Each writes its best turn
 (`best_of`); all say how likely they find every turn, and what speaks against it (`best_of.judge`) counts as it does there. Where only the words of an
 answer differ the first model's stand.
 """
