@@ -14,7 +14,7 @@ from typing import Any
 
 from gennx.emulator.rules import default_rules
 from gennx.generators.copying import copied
-from gennx.generators.doubts import Message, doubts, lexicon_of_tool, said_in
+from gennx.generators.doubts import Doubts, Message, doubts, lexicon_of_tool, said_in
 from gennx.generators.evidence import Haystack, number_evidence
 from gennx.generators.leaves import Leaf, call_leaves, elements
 
@@ -22,9 +22,12 @@ NEAR = Decimal("0.1")
 """How far off a conversion may be and still be taken for one, as a share of the true value."""
 
 
-def mended(messages: Sequence[Message], calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]] | None:
-    """The calls (`{"name", "arguments"}`) with such values put right; None where there are none, or where more values than before would not be borne out."""
-    found = doubts(messages, calls)
+def mended(
+    messages: Sequence[Message], calls: Sequence[dict[str, Any]], found: Doubts | None = None
+) -> list[dict[str, Any]] | None:
+    """The calls (`{"name", "arguments"}`) with such values put right; None where there are none, or where more values than before would not be borne out.
+    `found`: their doubts, where they are known already."""
+    found = found or doubts(messages, calls)
     if found.invalid:
         return None
     places = {gap.place for gap in found.unsaid}

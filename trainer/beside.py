@@ -83,8 +83,8 @@ class Writer:
             texts = [(its[i].prompt, drafts[i][place].text) for i, place in turns]
             for (i, place), found in zip(turns, _likelihoods(decoder, texts), strict=True):
                 scores[i][place] += found / len(self.decoders)
-        best = [drafts[i][_first_best(scores.get(i, (0.0,)))] for i in range(len(jobs))]
-        return [_in_tokens_of(self.decoder, draft) for draft in best]
+        best = {i: drafts[i][of_one.index(max(of_one))] for i, of_one in scores.items()}
+        return [_in_tokens_of(self.decoder, best.get(i, of_one[0])) for i, of_one in enumerate(drafts)]
 
 
 def _apart(drafts: Sequence[Draft]) -> list[Draft]:
@@ -96,10 +96,6 @@ def _apart(drafts: Sequence[Draft]) -> list[Draft]:
         if all(says != other for _, other in kept):
             kept.append((draft, says))
     return [draft for draft, _ in kept]
-
-
-def _first_best(scores: Sequence[float]) -> int:
-    return max(range(len(scores)), key=lambda place: (scores[place], -place))
 
 
 def _prompt(decoder: Decoder, talk: Talk) -> list[int]:

@@ -14,11 +14,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gennx.trainer.decoding import Decoder, Fork, Job, Written
 from gennx.trainer.rendering import parse_turn, written_calls
 from gennx.trainer.retrieval import default_ranker
+
+if TYPE_CHECKING:
+    from gennx.generators.doubts import Doubts
 
 ROUNDS = 3
 """How often the best so far is begun again while something speaks against it; each round may put one more place right."""
@@ -67,7 +70,7 @@ class Talk:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A turn as it may be written: `calls` in number, all without a value if `bare`; `against` it all but the `unused` numbers of the request;
-    places to begin it again. `origin`: the turn as it was written, where values were put right."""
+    places to begin it again. `doubts`: what was found against its calls. `origin`: the turn as it was written, where values were put right."""
 
     ids: list[int]
     cut: bool
@@ -77,6 +80,7 @@ class Candidate:
     calls: int = 0
     unused: int = 0
     bare: bool = False
+    doubts: Doubts | None = None
     origin: Candidate | None = None
 
     @property
@@ -119,7 +123,7 @@ def judge(decoder: Decoder, talk: Talk, ids: list[int], cut: bool, logprob: floa
         against += LACKING * bool(found.lacking)
         against += UNFIT * (lead is not None and lead < UNFIT_LEAD)
         bare = talk.asked and all(call["arguments"] in BARE for call in turn.calls)
-        return Candidate(ids, cut, logprob, forks, against, len(turn.calls), unused, bare)
+        return Candidate(ids, cut, logprob, forks, against, len(turn.calls), unused, bare, found)
     first = next((fork.before for fork in forks if fork.place == 1), logprob)
     begun = tuple(fork for fork in forks if fork.place == 0 and fork.token == decoder.renderer.call_id)
     if talk.asked:
@@ -185,7 +189,7 @@ def weigh(decoder: Decoder, talk: Talk, ids: list[int], cut: bool, logprob: floa
     found = judge(decoder, talk, ids, cut, logprob, forks)
     if not found.calls:
         return found
-    calls = mended(talk.messages, parse_turn(decoder.renderer.decode(ids)).calls)
+    calls = mended(talk.messages, parse_turn(decoder.renderer.decode(ids)).calls, found.doubts)
     if calls is None:
         return found
     new = judge(decoder, talk, decoder.renderer.encode(written_calls(calls)), cut, logprob, ())
