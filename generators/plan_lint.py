@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,9 @@ from gennx.generators.marks import unmark
 from gennx.generators.scenarios import Made, Plan, Unfit, calls, draw, evaluate, gaps, say, teller_for, unsaid
 from gennx.schemas import Validation
 
+_ONE_FORM = re.compile(r"\}\}(?:(?:으로|로|을|를|은|는|과|와|이|가)(?![가-힣(])|\(으\)로)")
+"""A particle that does not follow the value before it: 으로(로), 을(를), 은(는), 과(와) and 이(가) do."""
+
 
 def lint_plan(plan: Plan, lexicons: Mapping[str, Lexicon], draws: int = 6) -> list[str]:
     """What is wrong with a plan: calls that fail on an emulated model, wordings that leave something out, too few wordings."""
@@ -26,6 +30,9 @@ def lint_plan(plan: Plan, lexicons: Mapping[str, Lexicon], draws: int = 6) -> li
             out.append(f"requests.{lang}: {len(pool)} wordings, 4 Korean and 2 English are wanted")
     if not plan.requests["ko"] and not plan.turns:
         out.append("neither requests nor turns")
+    for text in (*plan.requests["ko"], *(text for turn in plan.turns for text in turn.words["ko"])):
+        if slip := _ONE_FORM.search(text):
+            out.append(f"a particle in one form after a value: {slip[0][2:]}; write both, 으로(로)   <- {text[:120]!r}")
     for index in range(draws):
         rng = random.Random(f"{plan.name}/{index}")
         lang = "ko" if index % 2 == 0 else "en"

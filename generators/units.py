@@ -130,7 +130,7 @@ HEAT_DIMENSIONS = frozenset({
 
 # Units that begin other words: 3분할 is no time, 2주절점 no week, 118 J단 no energy.
 _NOT_BEFORE = {
-    "ft": ",=:_'", "J": "단끝측절-", "분": "할점의기모자", "초": "과기", "일": "반자단", "주": "절어면로세기열요시동고로체변입", "도": "면심형록메", "시간": "이하", "톤": "수", "미리": "가는",
+    "ft": ",=:_'", "J": "단끝측절-", "분": "할점의기모자", "초": "과기록반입", "일": "반자단", "주": "절어면로세기열요시동고로체변입", "도": "면심형록메", "시간": "이하", "톤": "수", "미리": "가는",
 }  # fmt: skip
 _NAMES = "|".join(
     re.escape(n) + (f"(?![{_NOT_BEFORE[n]}])" if n in _NOT_BEFORE else "") for n in sorted(BASE, key=len, reverse=True)

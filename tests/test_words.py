@@ -62,7 +62,10 @@ def test_particles(before: str, pair: str, after: str) -> None:
         ),
         ("10 feet, 4.5 kips, fck 30 MPa / ft,r 3", [("10", "feet"), ("4.5", "kips"), ("30", "MPa"), ("3", None)]),
         ("slenderness of four hundred", [("400", None)]),
-        ("3분할, 2주절점, 3 members, 118 J단", [("3", None), ("2", None), ("3", None), ("118", None)]),
+        (
+            "3분할, 2주절점, 3 members, 118 J단, 색상 210 초록",
+            [("3", None), ("2", None), ("3", None), ("118", None), ("210", None)],
+        ),
     ],
 )
 def test_numbers_are_read(text: str, numbers: list[tuple[str, str | None]]) -> None:
@@ -266,7 +269,7 @@ def test_templates_older_than_their_requests_are_found(catalogue: Catalogue, tmp
 
 
 def test_plans_of_another_folder_are_checked(tmp_path: Path) -> None:
-    """`gennx-catalog lint --templates DIR` reads the plans in DIR; a call that the schema refuses is named with its file."""
+    """`gennx-catalog lint --templates DIR` reads the plans in DIR; a call that the schema refuses and a particle that does not follow its value are named with their file."""
     from click.testing import CliRunner
 
     from gennx.generators.catalog_cli import main
@@ -277,6 +280,7 @@ def test_plans_of_another_folder_are_checked(tmp_path: Path) -> None:
     for text, findings in (
         (plan, 0),
         (plan.replace("GET db/RIGD, args: {ids: []}", "GET db/RIGD, args: {idz: []}"), 2),
+        (plan.replace('  ko:\n    - "', '  ko:\n    - "{{ 3 }}층을 봅니다. {{ 3 }}을 보고, '), 1),
     ):
         file.write_text(text, "utf-8")
         scenarios.plan_files.cache_clear()
