@@ -50,8 +50,9 @@ def records(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def label(metrics: dict[str, Any]) -> str:
-    """What tells evaluations apart: model, split, tools, mode."""
-    model = Path(str(metrics.get("model", "?"))).name
+    """What tells evaluations apart: model or models, split, tools, mode. A file of predictions goes by its name, or by its folder's if that is all that tells."""
+    paths = [Path(name) for name in str(metrics.get("model", "?")).split(" beside ")]
+    model = " beside ".join(path.parent.name if path.name == "predictions.jsonl" else path.name for path in paths)
     split = Path(str(metrics.get("split", ""))).stem
     parts = [model, split, str(metrics.get("tools", "")), str(metrics.get("mode", ""))]
     return " · ".join(p for p in parts if p and p not in ("given", "predictions"))

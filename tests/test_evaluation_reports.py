@@ -14,7 +14,7 @@ from gennx.generators.focus import weights
 from gennx.generators.settings import BadSettings
 from gennx.reports.cli import main as report
 from gennx.reports.compare import compare, sign_test
-from gennx.reports.evaluation import endpoint_scores
+from gennx.reports.evaluation import endpoint_scores, label
 from gennx.trainer.evaluation.cli import main as evaluate
 from gennx.trainer.evaluation.items import Item, read_items, write_items
 from gennx.trainer.evaluation.offering import parse_offer, reoffer
@@ -193,3 +193,16 @@ def test_requests_become_turns(tmp_path: Path) -> None:
     assert all(set(call["name"] for call in i.gold) <= set(i.offered) for i in items)
     later = [i for i in items if i.turn > 2]
     assert later and all(i.messages[-1]["role"] == "tool" for i in later)
+
+
+@pytest.mark.parametrize(
+    ("model", "called"),
+    [
+        ("runs/tier1", "tier1"),
+        ("evaluations/tier1/predictions.jsonl", "tier1"),
+        ("stored/mine.jsonl", "mine.jsonl"),
+        ("runs/gemma beside runs/smol", "gemma beside smol"),
+    ],
+)
+def test_an_evaluation_is_called_by_its_models(model: str, called: str) -> None:
+    assert label({"model": model, "split": "test.jsonl", "tools": "given"}) == f"{called} · test"

@@ -146,6 +146,21 @@ def test_merged_and_unmerged_agree(adapter: Path, tmp_path: Path) -> None:
         check_merged(run, out)
 
 
+def test_the_mean_of_two_models(adapter: Path, base: Path, qwen_folder: Path, tmp_path: Path) -> None:  # noqa: F811
+    """`--mean-with` its base is half the way there, tensor by tensor; a model of another shape is refused and nothing is written."""
+    run = load_run(adapter)
+    whole = merge_run(run, tmp_path / "whole")
+    half = merge_run(run, tmp_path / "half", [base])
+    start, end, mean = (load_tensors(next(folder.glob("*.safetensors"))) for folder in (base, whole, half))
+    assert any(not torch.equal(start[name], end[name]) for name in end)
+    assert all(torch.allclose(mean[name].float(), (start[name].float() + end[name].float()) / 2) for name in end)
+    other = make_tiny_qwen(qwen_folder, tmp_path / "other", hidden=32)
+    for unfit, why in ((other, "the run's is"), (adapter, "an adapter is no model")):
+        with pytest.raises(TrainerError, match=why):
+            merge_run(run, tmp_path / "out", [unfit])
+        assert not (tmp_path / "out").exists()
+
+
 def test_an_adapter_on_another_base_is_refused(adapter: Path, qwen_folder: Path, tmp_path: Path) -> None:  # noqa: F811
     other = make_tiny_qwen(qwen_folder, tmp_path / "other", hidden=32)
     moved = tmp_path / "moved"

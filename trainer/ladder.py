@@ -7,7 +7,8 @@ from typing import Any
 from gennx.trainer.config import Settings
 
 SHORTEST_LIMIT = 256
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cublas_status_alloc_failed")
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cublas_status_alloc_failed", "mha_graph.execute")
+"""The last is how cuDNN's attention puts it on a card that others fill too (pytorch/pytorch#190321, and four evaluations on one H200)."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

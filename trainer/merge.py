@@ -1,10 +1,11 @@
-"""The command `gennx-merge`: base and adapter into one model, on the CPU, one shard at a time, and checked."""
+"""The command `gennx-merge`: base and adapter into one model, on the CPU, one shard at a time, and checked; or its mean with other models."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,49 @@ def merge_adapter(run: Run, base: Path, out: Path) -> None:
             shutil.copy(path, out / path.name)
 
 
-def merge_run(run: Run, out: Path) -> Path:
-    """The merged model of a run in `out`, tokenizer and chat template beside it. All or nothing."""
+def model_folder(given: Path) -> Path:
+    """Where the weights of a model lie, or of a run that trained all of them. Raises TrainerError for an adapter."""
+    if not (given / "run.json").exists():
+        return given
+    run = load_run(given)
+    if run.settings.lora.enabled:
+        raise TrainerError(f"{given}: an adapter is no model to take a mean with", "merge it first, with gennx-merge")
+    return run.weights
+
+
+def take_mean(out: Path, others: Sequence[Path]) -> None:
+    """Make every tensor of the model in `out` the mean of itself and the tensors of that name in the other models.
+
+    Summed in float32, kept in the dtype that it has, one shard at a time. Models trained apart from one start can be averaged, also with that start
+    (Wortsman et al. 2022, "Model soups" and "Robust fine-tuning of zero-shot models"). Raises TrainerError where names or shapes differ.
+    """
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    with ExitStack() as stack:
+        found: list[dict[str, Any]] = []
+        for other in others:
+            opened = [stack.enter_context(safe_open(path, framework="pt")) for path in shards(other)]
+            found.append({name: file for file in opened for name in file.keys()})  # noqa: SIM118  (no mapping)
+        for shard in shards(out):
+            with safe_open(shard, framework="pt") as own:
+                tensors = {name: own.get_tensor(name) for name in own.keys()}  # noqa: SIM118
+            for name, tensor in tensors.items():
+                total = tensor.float()
+                for other, by_name in zip(others, found, strict=True):
+                    shape = tuple(by_name[name].get_slice(name).get_shape()) if name in by_name else None
+                    if shape != tuple(tensor.shape):
+                        raise TrainerError(
+                            f"{other}: {name} is {shape or 'not there'}, the run's is {tuple(tensor.shape)}",
+                            "only models of one base have a mean",
+                        )
+                    total = total + by_name[name].get_tensor(name).float()
+                tensors[name] = (total / (len(others) + 1)).to(tensor.dtype)
+            save_file(tensors, shard, metadata={"format": "pt"})
+
+
+def merge_run(run: Run, out: Path, mean_with: Sequence[Path] = ()) -> Path:
+    """The merged model of a run in `out`, or its mean with other models, tokenizer and chat template beside it. All or nothing."""
     if out.exists() and any(out.iterdir()):
         raise TrainerError(f"{out} is not empty", "choose another --out")
     working = out.with_name(f".{out.name}.part")
@@ -93,6 +135,8 @@ def merge_run(run: Run, out: Path) -> Path:
             merge_adapter(run, base.path, working)
         else:
             shutil.copytree(run.weights, working, dirs_exist_ok=True)
+        if mean_with:
+            take_mean(working, [model_folder(other) for other in mean_with])
         run.tokenizer().save_pretrained(working)
         if out.exists():
             out.rmdir()
@@ -137,13 +181,19 @@ def check_merged(run: Run, out: Path) -> float:
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the merged model; new or empty.")
+@click.option(
+    "--mean-with",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Write the mean of its weights and this model's, e.g. of the one that it was trained on from; may be repeated.",
+)
 @click.option("--check/--no-check", default=True, show_default=True, help="Compare logits of merged and unmerged.")
 @one_line_errors
-def main(run: Path, out: Path, check: bool) -> None:
+def main(run: Path, out: Path, mean_with: tuple[Path, ...], check: bool) -> None:
     """Merge base and adapter of RUN into one model, e.g. gennx-merge runs/tier1 --out models/tier1"""
     loaded = load_run(run)
-    merge_run(loaded, out)
-    if check:
+    merge_run(loaded, out, mean_with)
+    if check and not mean_with:
         difference = check_merged(loaded, out)
         note(f"logits of merged and unmerged agree: largest difference {difference:.5f} standard deviations")
     click.echo(out)
