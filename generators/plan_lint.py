@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jinja2 import TemplateError
@@ -13,11 +12,9 @@ from gennx.emulator import Model
 from gennx.generators.evidence import Haystack
 from gennx.generators.lexicon import LANGUAGES, Lexicon
 from gennx.generators.marks import unmark
+from gennx.generators.particles import AFTER_WORD, PAIR_OF
 from gennx.generators.scenarios import Made, Plan, Unfit, calls, draw, evaluate, gaps, say, teller_for, unsaid
 from gennx.schemas import Validation
-
-_ONE_FORM = re.compile(r"\}\}(?:(?:으로|로|을|를|은|는|과|와|이|가)(?![가-힣(])|\(으\)로)")
-"""A particle that does not follow the value before it: 으로(로), 을(를), 은(는), 과(와) and 이(가) do."""
 
 
 def lint_plan(plan: Plan, lexicons: Mapping[str, Lexicon], draws: int = 6) -> list[str]:
@@ -31,8 +28,8 @@ def lint_plan(plan: Plan, lexicons: Mapping[str, Lexicon], draws: int = 6) -> li
     if not plan.requests["ko"] and not plan.turns:
         out.append("neither requests nor turns")
     for text in (*plan.requests["ko"], *(text for turn in plan.turns for text in turn.words["ko"])):
-        if slip := _ONE_FORM.search(text):
-            out.append(f"a particle in one form after a value: {slip[0][2:]}; write both, 으로(로)   <- {text[:120]!r}")
+        for form, pair in _particles_in_one_form(text):
+            out.append(f"a particle in one form after a value: {form}; write {pair}   <- {text[:120]!r}")
     for index in range(draws):
         rng = random.Random(f"{plan.name}/{index}")
         lang = "ko" if index % 2 == 0 else "en"
@@ -83,6 +80,16 @@ def lint_plan(plan: Plan, lexicons: Mapping[str, Lexicon], draws: int = 6) -> li
             so_far += "\n" + words
             done += list(turn.steps)
     return sorted(set(out))
+
+
+def _particles_in_one_form(text: str) -> Iterator[tuple[str, str]]:
+    """Particles of a wording that cannot follow the value before them, each with the pair that would."""
+    for after in text.split("}}")[1:]:
+        found = AFTER_WORD.match(after)
+        if found and not after.startswith(PAIR_OF[found[1]]):
+            yield found[1], PAIR_OF[found[1]]
+        if after.startswith("(으)로"):
+            yield "(으)로", PAIR_OF["로"]
 
 
 def _unsaid(
